@@ -1,0 +1,299 @@
+"""Brings the projections level with the rows: vectors, token vectors and whatever index is configured.
+
+A memory whose projections are behind has an ``IndexJob``, written by trigger with the change itself. A job is
+taken by moving its due time into the future (a lease, so that a killed worker's jobs come back) and removed in
+the transaction that makes the projections level, if the memory has not changed meanwhile.
+"""
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import batched
+from uuid import UUID
+
+import redis
+import structlog
+from celery import current_app
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.utils import timezone
+from kombu.exceptions import KombuError
+
+from memories import metrics
+from memories.embeddings import Embedded, Embedder, ProviderRejected, ProviderUnavailable, get_embedder
+from memories.models import EmbeddingModel, IndexJob, Memory, MemoryTokens, MemoryVector
+from memories.vectors import IndexUnavailable, VectorPoint, vector_index
+from memories.vectors.pgvector import PgVectorIndex
+from memos_project.db import tenant_scope
+from memos_project.redis import client
+
+log = structlog.get_logger(__name__)
+
+CLAIM = """
+UPDATE memories_indexjob j SET due_at = now() + %(lease)s, attempts = j.attempts + 1
+FROM (
+    SELECT memory_id FROM memories_indexjob
+    WHERE tenant_id = %(tenant)s AND due_at <= now()
+    ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+) due
+WHERE j.memory_id = due.memory_id
+RETURNING j.memory_id, j.revision, j.attempts
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job this worker holds for the time of its lease."""
+
+    memory_id: UUID
+    revision: int
+    attempts: int
+
+
+def wake(tenant_id: UUID) -> None:
+    """Have a worker look at a tenant's backlog soon; one message is enough until a worker has begun.
+
+    Nothing is lost if it cannot be sent: the sweep finds the rows.
+    """
+    try:
+        if client().set(_wake_key(tenant_id), 1, nx=True, ex=10):
+            current_app.send_task("memories.tasks.index_memories", args=[str(tenant_id)])
+    except (redis.RedisError, KombuError, OSError) as error:
+        log.warning("indexing left to the sweep", error=str(error))
+
+
+def _wake_key(tenant_id: UUID) -> str:
+    return f"indexing:awake:{tenant_id}"
+
+
+def sweep() -> int:
+    """Wake a worker for every tenant with work that is due; returns for how many."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tenant_id FROM memos_backlog() WHERE due > 0")
+        tenants = [row[0] for row in cursor.fetchall()]
+    for tenant_id in tenants:
+        current_app.send_task("memories.tasks.index_memories", args=[str(tenant_id)])
+    return len(tenants)
+
+
+def drain(tenant_id: UUID) -> int:
+    """Work off a tenant's backlog until nothing is due; returns how many memories were brought level."""
+    try:
+        # From here on a writer must send a new message: this look may already be past its row.
+        client().delete(_wake_key(tenant_id))
+    except redis.RedisError:
+        pass
+    done = 0
+    while claims := claim(tenant_id, limit=settings.MEMOS_INDEX_BATCH):
+        done += level(tenant_id, claims)
+    return done
+
+
+def claim(tenant_id: UUID, *, limit: int) -> list[Claim]:
+    """Take up to ``limit`` jobs that are due; others will not get them before the lease is over."""
+    lease = timedelta(seconds=settings.MEMOS_INDEX_LEASE_SECONDS)
+    with tenant_scope(tenant_id), connection.cursor() as cursor:
+        cursor.execute(CLAIM, {"tenant": tenant_id, "lease": lease, "limit": limit})
+        return [Claim(*row) for row in cursor.fetchall()]
+
+
+def level(tenant_id: UUID, claims: Sequence[Claim]) -> int:
+    """Bring the projections of claimed memories level with their rows; returns how many succeeded.
+
+    Whatever fails goes back to the backlog with its error; a memory that alone is refused does not hold
+    up the others.
+    """
+    try:
+        _level(tenant_id, claims)
+    except ProviderRejected as error:
+        if len(claims) > 1:
+            return sum(level(tenant_id, [each]) for each in claims)
+        _give_up(tenant_id, claims[0], str(error))
+    except (ProviderUnavailable, IndexUnavailable) as error:
+        _put_back(tenant_id, claims, str(error))
+    except DatabaseError:
+        # The lease brings the jobs back; there is nothing to write the error to.
+        raise
+    except Exception as error:
+        if len(claims) > 1:
+            return sum(level(tenant_id, [each]) for each in claims)
+        log.exception("a memory could not be indexed", memory=str(claims[0].memory_id))
+        if claims[0].attempts >= settings.MEMOS_INDEX_MAX_ATTEMPTS:
+            _give_up(tenant_id, claims[0], repr(error))
+        else:
+            _put_back(tenant_id, claims, repr(error))
+    else:
+        metrics.INDEXED.inc(len(claims))
+        return len(claims)
+    return 0
+
+
+def _level(tenant_id: UUID, claims: Sequence[Claim]) -> None:
+    memory_ids = [each.memory_id for each in claims]
+    with tenant_scope(tenant_id):
+        memories = list(Memory.objects.filter(tenant_id=tenant_id, pk__in=memory_ids).select_related("conversation"))
+        models = list(EmbeddingModel.objects.exclude(state=EmbeddingModel.State.RETIRED))
+        held = _held(tenant_id, memory_ids)
+    index = vector_index()
+    made: list[tuple[EmbeddingModel, dict[UUID, Embedded]]] = []
+    for model in models:
+        behind = [memory for memory in memories if held.get((memory.pk, model.pk)) != memory.content_hash]
+        made.append((model, _embed(model, behind)))
+    ours = _write(tenant_id, claims, memories, made, finish=index.in_database)
+    if not index.in_database:
+        _project(tenant_id, memories, memory_ids, models, ours)
+        _finish(tenant_id, claims)
+
+
+def _held(tenant_id: UUID, memory_ids: Sequence[UUID]) -> dict[tuple[UUID, int], str]:
+    rows = MemoryVector.objects.filter(tenant_id=tenant_id, memory_id__in=memory_ids, chunk=0)
+    return {(memory, model): digest for memory, model, digest in rows.values_list("memory_id", "model_id", "content_hash")}
+
+
+def text_of(memory: Memory) -> str:
+    """What a memory's vector is made of."""
+    return f"{memory.title}\n{memory.content}" if memory.title else memory.content
+
+
+def _embed(model: EmbeddingModel, memories: Sequence[Memory]) -> dict[UUID, Embedded]:
+    if not memories:
+        return {}
+    embedder: Embedder = get_embedder(model.spec())
+    try:
+        embedded = embedder.embed_passages([text_of(memory) for memory in memories])
+    except (ProviderUnavailable, ProviderRejected) as error:
+        metrics.PROVIDER_ERRORS.labels(model=model.name, error=type(error).__name__).inc()
+        raise
+    return {memory.pk: result for memory, result in zip(memories, embedded, strict=True)}
+
+
+def point_of(memory: Memory, chunk: int, vector: object) -> VectorPoint:
+    """A memory's chunk as an index wants it."""
+    return VectorPoint(
+        memory_id=memory.pk,
+        chunk=chunk,
+        vector=vector,  # type: ignore[arg-type]
+        content_hash=memory.content_hash,
+        kind=memory.kind,
+        tier=memory.tier,
+        occurred_at=memory.occurred_at,
+        user_id=memory.user_id,
+        agent_id=memory.agent_id,
+        conversation_id=memory.conversation.key if memory.conversation else "",
+        tags=memory.tags,
+    )
+
+
+def _write(
+    tenant_id: UUID,
+    claims: Sequence[Claim],
+    memories: Sequence[Memory],
+    made: Iterable[tuple[EmbeddingModel, dict[UUID, Embedded]]],
+    *,
+    finish: bool,
+) -> set[UUID]:
+    """Store what was made for the memories that have not changed since; those changed come round again."""
+    with tenant_scope(tenant_id):
+        revisions = dict(
+            IndexJob.objects.select_for_update()
+            .filter(memory_id__in=[each.memory_id for each in claims])
+            .order_by("memory_id")
+            .values_list("memory_id", "revision")
+        )
+        ours = {each.memory_id for each in claims if revisions.get(each.memory_id) == each.revision}
+        for model, embedded in made:
+            fresh = [memory for memory in memories if memory.pk in ours and memory.pk in embedded]
+            _write_vectors(tenant_id, model, fresh, embedded)
+        if finish:
+            IndexJob.objects.filter(memory_id__in=ours).delete()
+    return ours
+
+
+def _write_vectors(
+    tenant_id: UUID, model: EmbeddingModel, memories: Sequence[Memory], embedded: dict[UUID, Embedded]
+) -> None:
+    points = [
+        point_of(memory, number, chunk.vector)
+        for memory in memories
+        for number, chunk in enumerate(embedded[memory.pk].chunks)
+    ]
+    PgVectorIndex().upsert(tenant_id, model.indexed(), points)
+    if model.token_dimensions:
+        MemoryTokens.objects.filter(tenant_id=tenant_id, model=model, memory_id__in=[m.pk for m in memories]).delete()
+        MemoryTokens.objects.bulk_create(
+            MemoryTokens(
+                tenant_id=tenant_id, memory_id=memory.pk, model=model, chunk=number, tokens=chunk.tokens.tobytes()
+            )
+            for memory in memories
+            for number, chunk in enumerate(embedded[memory.pk].chunks)
+            if chunk.tokens is not None
+        )
+
+
+def _project(
+    tenant_id: UUID,
+    memories: Sequence[Memory],
+    memory_ids: Sequence[UUID],
+    models: Iterable[EmbeddingModel],
+    ours: set[UUID],
+) -> None:
+    """Bring an index outside of the database level, from the vectors that are in it."""
+    index = vector_index()
+    if gone := set(memory_ids) - {memory.pk for memory in memories}:
+        index.delete(tenant_id, gone)
+    present = [memory for memory in memories if memory.pk in ours]
+    for model in models:
+        project(tenant_id, model, present)
+
+
+def project(tenant_id: UUID, model: EmbeddingModel, memories: Sequence[Memory]) -> int:
+    """Send the stored vectors of these memories to the configured index; returns how many points."""
+    by_id = {memory.pk: memory for memory in memories}
+    with tenant_scope(tenant_id):
+        rows = list(
+            MemoryVector.objects.filter(tenant_id=tenant_id, model=model, memory_id__in=by_id)
+            .order_by("memory_id", "chunk")
+            .values_list("memory_id", "chunk", "embedding")
+        )
+    points = [point_of(by_id[memory_id], chunk, vector.to_numpy().astype("float32")) for memory_id, chunk, vector in rows]
+    vector_index().upsert(tenant_id, model.indexed(), points)
+    return len(points)
+
+
+def _finish(tenant_id: UUID, claims: Sequence[Claim]) -> None:
+    with tenant_scope(tenant_id):
+        for each in claims:
+            IndexJob.objects.filter(memory_id=each.memory_id, revision=each.revision).delete()
+
+
+def _put_back(tenant_id: UUID, claims: Sequence[Claim], error: str) -> None:
+    """Try again later, the later the more often it failed, up to a minute; when the cause is gone the backlog drains."""
+    with tenant_scope(tenant_id):
+        for each in claims:
+            pause = timedelta(seconds=min(60.0, 2.0**each.attempts) * random.uniform(0.5, 1.0))
+            IndexJob.objects.filter(memory_id=each.memory_id, revision=each.revision).update(
+                due_at=timezone.now() + pause, error=error[:2000]
+            )
+    log.warning("indexing put off", memories=len(claims), error=error[:200])
+
+
+def _give_up(tenant_id: UUID, claim: Claim, error: str) -> None:
+    """Leave the job to a curator: it is shown with its error and can be retried."""
+    with tenant_scope(tenant_id):
+        IndexJob.objects.filter(memory_id=claim.memory_id, revision=claim.revision).update(due_at=None, error=error[:2000])
+    log.error("indexing given up", memory=str(claim.memory_id), error=error[:200])
+
+
+def enqueue(tenant_id: UUID, memory_ids: Iterable[UUID], *, batch: int = 1000) -> int:
+    """Mark memories as behind, for a new model or a repair; returns how many were not marked yet."""
+    marked = 0
+    for some in batched(memory_ids, batch):
+        with tenant_scope(tenant_id), connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO memories_indexjob (memory_id, tenant_id)"
+                " SELECT id, %s FROM unnest(%s::uuid[]) id ON CONFLICT (memory_id) DO NOTHING",
+                [tenant_id, list(some)],
+            )
+            marked += cursor.rowcount
+    return marked

@@ -1,0 +1,60 @@
+"""Whose numbers rank a search: memOS's defaults, the tenant's own, the request's own, in this order."""
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from memories.ranking import DEFAULT_PROFILE, Profile, Weights
+from memos_project.errors import InvalidInput
+from memos_project.tenancy.services import TenantInfo
+
+SCORE_WEIGHTS = ("similarity", "importance", "recency")
+
+
+def profile_of(
+    tenant: TenantInfo, *, mode: str = "hybrid", fusion: str = "scores", weights: Mapping[str, float] | None = None
+) -> Profile:
+    """The profile for a request. Who names weights means them: they then apply in full, unless a strength is named too."""
+    profile = tenant_profile(orjson.dumps(tenant.overrides.get("ranking", {})))
+    profile = replace(profile, mode=mode, fusion=fusion)
+    if not weights:
+        return profile
+    named = {f"{name}_weight": float(weights.get(name, 0.0)) for name in SCORE_WEIGHTS}
+    if not sum(named.values()):
+        raise InvalidInput("At least one of similarity, importance and recency must be above 0.", field="weights")
+    return replace(profile, **named, strength=float(weights.get("strength", 1.0)))
+
+
+@lru_cache(maxsize=1024)
+def tenant_profile(overrides: bytes) -> Profile:
+    """A tenant's profile from the JSON of its overrides; raises InvalidInput naming what does not fit."""
+    return with_overrides(DEFAULT_PROFILE, orjson.loads(overrides))
+
+
+def with_overrides(profile: Profile, overrides: Mapping[str, Any]) -> Profile:
+    """A profile with some fields replaced; nested weights may be given in part."""
+    known = {each.name: getattr(profile, each.name) for each in fields(profile)}
+    changes: dict[str, Any] = {}
+    for name, value in overrides.items():
+        if name not in known:
+            raise InvalidInput(f"There is no such number; known are {', '.join(known)}.", field=f"ranking.{name}")
+        changes[name] = _fitting(f"ranking.{name}", known[name], value)
+    return replace(profile, **changes)
+
+
+def _fitting(field: str, present: object, value: object) -> Any:
+    if isinstance(present, Weights):
+        known = {each.name for each in fields(Weights)}
+        if not isinstance(value, dict) or set(value) - known:
+            raise InvalidInput(f"An object with any of {', '.join(sorted(known))}.", field=field)
+        return replace(present, **{name: _fitting(f"{field}.{name}", 0.0, each) for name, each in value.items()})
+    if isinstance(present, str):
+        if not isinstance(value, str):
+            raise InvalidInput("A string.", field=field)
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidInput("A number.", field=field)
+    return int(value) if isinstance(present, int) else float(value)

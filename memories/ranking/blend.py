@@ -1,0 +1,34 @@
+"""From similarity to the final score: importance and recency order what is about equally relevant."""
+
+import numpy as np
+
+from memories.ranking.profile import Profile
+from memories.ranking.types import Floats
+
+DAY = 86_400.0
+
+
+def recency(age_seconds: Floats, profile: Profile) -> Floats:
+    """1 for now, one half after each half-life; the future counts as now."""
+    return np.exp2(-np.maximum(age_seconds, 0.0) / (profile.half_life_days * DAY))
+
+
+def blend(similarity: Floats, importance: Floats, age_seconds: Floats, profile: Profile) -> Floats:
+    """Weighted mean in 0..1, where `strength` says how far importance and recency replace similarity."""
+    share, strength = _shares(profile), profile.strength
+    score: Floats = (
+        (1 - strength * (share[1] + share[2])) * similarity
+        + strength * share[1] * importance
+        + strength * share[2] * recency(age_seconds, profile)
+    )
+    return score
+
+
+def _shares(profile: Profile) -> tuple[float, float, float]:
+    weights = (
+        profile.similarity_weight,
+        profile.importance_weight,
+        profile.recency_weight,
+    )
+    total = sum(weights)
+    return (weights[0] / total, weights[1] / total, weights[2] / total) if total > 0 else (1.0, 0.0, 0.0)

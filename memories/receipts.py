@@ -1,0 +1,105 @@
+"""How far a write has come, answered from what each store really holds."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+
+from memories.models import EmbeddingModel, IndexJob, Memory
+from memories.vectors import IndexUnavailable, VectorIndex, vector_index
+from memories.vectors.pgvector import PgVectorIndex
+from memos_project.db import tenant_scope
+from memos_project.errors import NotFound
+
+MISSING_POSTINGS = """
+SELECT count(*) FROM memories_memory m CROSS JOIN LATERAL unnest(m.lexemes) u
+WHERE m.tenant_id = %(tenant)s AND m.id = %(id)s AND NOT EXISTS (
+    SELECT FROM memories_posting p
+    WHERE p.tenant_id = m.tenant_id AND p.term = memos_term(u.lexeme) AND p.owner = m.owner AND p.memory_id = m.id
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """What one store holds of a memory: current, stale, missing, or unknown where it does not answer."""
+
+    store: str
+    state: str
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Work that is still to be done for a memory."""
+
+    since: datetime
+    attempts: int
+    error: str
+    given_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Accepted: the row is there. Indexed: words and vectors are level with it. Projected: so is every other store."""
+
+    id: UUID
+    state: str
+    content_hash: str
+    stores: list[Projection]
+    backlog: Backlog | None
+
+
+def receipt(tenant_id: UUID, memory_id: UUID) -> Receipt:
+    """Compare a memory's content hash with what each store holds; raises NotFound."""
+    with tenant_scope(tenant_id):
+        content_hash = Memory.objects.filter(tenant_id=tenant_id, pk=memory_id).values_list("content_hash", flat=True).first()
+        if content_hash is None:
+            raise NotFound("There is no such memory.")
+        job = IndexJob.objects.filter(tenant_id=tenant_id, memory_id=memory_id).first()
+        models = list(EmbeddingModel.objects.exclude(state=EmbeddingModel.State.RETIRED))
+        words = _words(tenant_id, memory_id)
+    at_home = [words, *(_vectors(PgVectorIndex(), "pgvector", tenant_id, model, memory_id, content_hash) for model in models)]
+    index, abroad = vector_index(), []
+    if not index.in_database:
+        name = type(index).__name__.removesuffix("Index").lower()
+        abroad = [_vectors(index, name, tenant_id, model, memory_id, content_hash) for model in models]
+    return Receipt(memory_id, _state(at_home, abroad), content_hash, at_home + abroad, _backlog(job))
+
+
+def is_indexed(tenant_id: UUID, memory_ids: list[UUID]) -> bool:
+    """Whether nothing is left to do for any of these memories."""
+    with tenant_scope(tenant_id):
+        return not IndexJob.objects.filter(tenant_id=tenant_id, memory_id__in=memory_ids).exists()
+
+
+def _words(tenant_id: UUID, memory_id: UUID) -> Projection:
+    with connection.cursor() as cursor:
+        cursor.execute(MISSING_POSTINGS, {"tenant": tenant_id, "id": memory_id})
+        row = cursor.fetchone()
+    return Projection("text", "current" if row == (0,) else "missing")
+
+
+def _vectors(
+    index: VectorIndex, store: str, tenant_id: UUID, model: EmbeddingModel, memory_id: UUID, content_hash: str
+) -> Projection:
+    try:
+        held = index.held(tenant_id, model.indexed(), [memory_id])
+    except IndexUnavailable:
+        return Projection(store, "unknown", model.name)
+    if memory_id not in held:
+        return Projection(store, "missing", model.name)
+    return Projection(store, "current" if held[memory_id] == content_hash else "stale", model.name)
+
+
+def _state(at_home: list[Projection], abroad: list[Projection]) -> str:
+    if any(each.state != "current" for each in at_home):
+        return "accepted"
+    if any(each.state != "current" for each in abroad):
+        return "indexed"
+    return "projected"
+
+
+def _backlog(job: IndexJob | None) -> Backlog | None:
+    return Backlog(job.enqueued_at, job.attempts, job.error, job.due_at is None) if job else None

@@ -1,0 +1,429 @@
+"""The read path: from a question to ranked memories, whichever door it came through.
+
+    embed the question -> candidates (vectors, words, the turns around hits) -> fuse -> token vectors ->
+    importance and recency -> threshold, duplicates, budget -> hydrate
+
+What is searched is decided in ``candidates``; how candidates become an order is ``ranking``, pure numpy.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import structlog
+
+from memories import accesses, candidates, metrics
+from memories.candidates import Filters, Found, Search
+from memories.embeddings import EmbeddedQuery, ModelSpec, ProviderRejected, ProviderUnavailable, get_embedder
+from memories.late import best_matches
+from memories.models import EmbeddingModel
+from memories.profiles import SCORE_WEIGHTS, profile_of
+from memories.ranking import Profile, Question, Ranking, blend, dense_text, first_stage, read_question, recency, second_stage
+from memories.scopes import SearchScope, scope_of
+from memories.vectors import IndexedModel, IndexUnavailable, Neighbour, Scope, vector_index
+from memos_project.db import fetch_prepared, tenant_scope
+from memos_project.errors import InvalidInput, NotFound
+from memos_project.tenancy.services import TenantInfo
+
+log = structlog.get_logger(__name__)
+
+# A rough count that needs no tokenizer of anybody's model; docs/reference/api.md says so.
+CHARACTERS_PER_TOKEN = 4
+
+MEMENTO = """
+SELECT m.id, m.external_id, m.kind, m.tier, m.user_id, m.agent_id, coalesce(c.key, ''), m.turn, m.role, m.speaker, m.title,
+       m.category, m.content, m.content_hash, m.tags::text[], m.metadata, m.importance, m.occurred_at, m.created_at, m.version
+FROM memories_memory m LEFT JOIN memories_conversation c ON c.id = m.conversation_id
+"""
+HYDRATE = f"{MEMENTO} WHERE m.tenant_id = %(tenant)s AND m.id = ANY(%(ids)s)"
+AROUND = """
+SELECT h.id, n.id, n.external_id, n.turn, n.role, n.speaker, n.content, n.occurred_at
+FROM memories_memory h
+JOIN memories_memory n ON n.conversation_id = h.conversation_id AND n.turn BETWEEN h.turn - %(n)s AND h.turn + %(n)s
+WHERE h.tenant_id = %(tenant)s AND h.id = ANY(%(ids)s) AND n.id <> h.id
+ORDER BY h.id, n.turn
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A question to the memories of a tenant."""
+
+    text: str
+    top_k: int = 10
+    filters: Filters = field(default_factory=Filters)
+    mode: str = "hybrid"
+    fusion: str = "scores"
+    weights: Mapping[str, float] | None = None
+    rerank: bool = True
+    threshold: float | None = None
+    token_budget: int | None = None
+    context: int = 0
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A neighbour of a hit in its conversation."""
+
+    id: UUID
+    external_id: str | None
+    turn: int
+    role: str
+    speaker: str
+    content: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Memento:
+    """A memory as a search returns it."""
+
+    id: UUID
+    external_id: str | None
+    kind: str
+    tier: int
+    user_id: str
+    agent_id: str
+    conversation_id: str
+    turn: int | None
+    role: str
+    speaker: str
+    title: str
+    category: str
+    content: str
+    content_hash: str
+    tags: list[str]
+    metadata: dict[str, Any]
+    importance: float
+    occurred_at: datetime
+    created_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Where a score comes from: ``score`` is the weighted mean of the parts, ``signals`` made up the similarity."""
+
+    similarity: float
+    importance: float
+    recency: float
+    weights: Mapping[str, float]
+    signals: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    memory: Memento
+    score: float
+    explanation: Explanation | None
+    context: list[Turn]
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """The hits, best first, and the parts that were missing when they were found."""
+
+    hits: list[Hit]
+    degraded: list[str]
+
+
+def recall(tenant: TenantInfo, query: Query) -> Recall:
+    """The memories of a tenant that answer a question best.
+
+    Raises InvalidInput for weights that cannot be used. A provider or index that is down makes the answer
+    ``degraded``, not an error.
+    """
+    started = time.perf_counter()
+    profile = profile_of(tenant, mode=query.mode, fusion=query.fusion, weights=query.weights)
+    model = active_model()
+    scope = scope_of(tenant.id, query.filters.user_id)
+    question = read_question(query.text, scope.speakers)
+    degraded: list[str] = []
+    with _timed("embed"):
+        embedded = _embed(model, dense_text(query.text, scope.speakers), profile, degraded)
+    search = Search(
+        tenant_id=tenant.id,
+        language=tenant.language,
+        text=query.text,
+        filters=query.filters,
+        scope=scope,
+        profile=profile,
+        model_id=model.id,
+        dimensions=model.spec.dimensions,
+        vector=embedded.vector if embedded else None,
+        neighbours=_nearest(tenant.id, model, embedded, query, scope, degraded),
+        wanted=query.top_k,
+    )
+    with tenant_scope(tenant.id, settings=candidates.planner_settings(search)):
+        with _timed("candidates"):
+            found = candidates.find(search)
+        with _timed("rank"):
+            ranking = _rank(tenant.id, query, question, found, profile, model, embedded)
+            scores, order = _scored(found, ranking, profile)
+        with _timed("hydrate"):
+            hits = _hydrate(tenant.id, query, found, ranking, scores, order, profile)
+    accesses.note(tenant.id, [hit.memory.id for hit in hits])
+    metrics.RECALLS.labels(mode=query.mode, degraded=",".join(degraded)).inc()
+    metrics.RECALL_SECONDS.labels(part="all").observe(time.perf_counter() - started)
+    return Recall(hits, degraded)
+
+
+@contextmanager
+def _timed(part: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    metrics.RECALL_SECONDS.labels(part=part).observe(time.perf_counter() - started)
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveModel:
+    """The model that answers queries."""
+
+    id: int
+    spec: ModelSpec
+
+    @property
+    def indexed(self) -> IndexedModel:
+        return IndexedModel(id=self.id, name=self.spec.name, dimensions=self.spec.dimensions)
+
+
+_active: tuple[float, ActiveModel] | None = None
+# A switch reaches every process within this time; both models answer until then.
+ACTIVE_SECONDS = 5.0
+
+
+def active_model() -> ActiveModel:
+    """The embedding model that answers queries, looked up every few seconds."""
+    global _active
+    if _active is None or time.monotonic() - _active[0] > ACTIVE_SECONDS:
+        row = EmbeddingModel.objects.get(state=EmbeddingModel.State.ACTIVE)
+        _active = (time.monotonic(), ActiveModel(row.pk, row.spec()))
+    return _active[1]
+
+
+@lru_cache(maxsize=4096)
+def _embed_query(spec: ModelSpec, text: str) -> EmbeddedQuery:
+    return get_embedder(spec).embed_query(text)
+
+
+def _embed(model: ActiveModel, text: str, profile: Profile, degraded: list[str]) -> EmbeddedQuery | None:
+    if profile.mode == "text":
+        return None
+    try:
+        return _embed_query(model.spec, text)
+    except (ProviderUnavailable, ProviderRejected) as error:
+        log.warning("searched without vectors", error=str(error))
+        degraded.append("vectors")
+        return None
+
+
+def _nearest(
+    tenant_id: UUID, model: ActiveModel, embedded: EmbeddedQuery | None, query: Query, scope: SearchScope, degraded: list[str]
+) -> list[Neighbour] | None:
+    """Ask an index outside of the database; None where the database searches by itself.
+
+    With that index down a small scope is still searched exactly, a large one by words alone.
+    """
+    index = vector_index()
+    if embedded is None or index.in_database:
+        return None
+    filters = query.filters
+    narrowed = Scope(
+        user_id=filters.user_id,
+        agent_id=filters.agent_id,
+        conversation_id=filters.conversation_id,
+        kinds=filters.kinds or None,
+        tiers=filters.tiers or None,
+        tags=filters.tags,
+        since=filters.since,
+        until=filters.until,
+    )
+    limit = max(candidates.CANDIDATES, 2 * query.top_k)
+    try:
+        with _timed("vector index"):
+            return index.nearest(tenant_id, model.indexed, embedded.vector, limit=limit, scope=narrowed)
+    except IndexUnavailable as error:
+        log.warning("searched without the vector index", error=str(error))
+        degraded.append("vectors")
+        return [] if scope.is_large else None
+
+
+def _rank(
+    tenant_id: UUID,
+    query: Query,
+    question: Question,
+    found: Found,
+    profile: Profile,
+    model: ActiveModel,
+    embedded: EmbeddedQuery | None,
+) -> Ranking:
+    first = first_stage(question, found.columns, found.scope, profile)
+    if not query.rerank or embedded is None or embedded.tokens is None or not found.ids:
+        return first
+    rows = first.order[: profile.late_depth]
+    matches = best_matches(tenant_id, model.id, [found.ids[row] for row in rows], embedded.tokens)
+    return second_stage(first, rows, matches, embedded.pieces, found.columns, found.scope, profile)
+
+
+def _scored(found: Found, ranking: Ranking, profile: Profile) -> tuple[np.ndarray, np.ndarray]:
+    """The final score by candidate, and the candidates in its order; the ranking's order decides ties."""
+    scores = blend(ranking.similarity, found.importance, found.ages(datetime.now(UTC)), profile)
+    return scores, ranking.order[np.argsort(-scores[ranking.order], kind="stable")]
+
+
+def _hydrate(
+    tenant_id: UUID,
+    query: Query,
+    found: Found,
+    ranking: Ranking,
+    scores: np.ndarray,
+    order: np.ndarray,
+    profile: Profile,
+) -> list[Hit]:
+    # Twice as many as asked for, since equal texts are shown once.
+    best = [int(row) for row in order[: 2 * query.top_k] if query.threshold is None or scores[row] >= query.threshold]
+    mementos = _mementos(tenant_id, [found.ids[row] for row in best])
+    chosen: list[tuple[int, Memento]] = []
+    for row, memento in _distinct((row, mementos.get(found.ids[row])) for row in best):
+        chosen.append((row, memento))
+        if len(chosen) == query.top_k:
+            break
+    chosen = _within_budget(chosen, query.token_budget)
+    around = _turns_around(tenant_id, [memento.id for _, memento in chosen], query.context)
+    explain = _explainer(found, ranking, profile) if query.explain else None
+    return [
+        Hit(memento, round(float(scores[row]), 6), explain(row) if explain else None, around.get(memento.id, []))
+        for row, memento in chosen
+    ]
+
+
+def _mementos(tenant_id: UUID, memory_ids: Sequence[UUID]) -> dict[UUID, Memento]:
+    if not memory_ids:
+        return {}
+    rows = fetch_prepared(HYDRATE, {"tenant": tenant_id, "ids": list(memory_ids)})
+    return {row[0]: Memento(*row) for row in rows}
+
+
+def _distinct(ranked: Iterable[tuple[int, Memento | None]]) -> Iterator[tuple[int, Memento]]:
+    """Of memories that say the same thing, only the best."""
+    said: set[tuple[str, str]] = set()
+    for row, memento in ranked:
+        if memento is None or (memento.speaker, memento.content) in said:
+            continue
+        said.add((memento.speaker, memento.content))
+        yield row, memento
+
+
+def _within_budget(chosen: list[tuple[int, Memento]], budget: int | None) -> list[tuple[int, Memento]]:
+    """As many of the best as fit; what does not fit is passed over, so that a long one does not end the list."""
+    if budget is None:
+        return chosen
+    left, fitting = budget * CHARACTERS_PER_TOKEN, []
+    for row, memento in chosen:
+        if len(memento.content) <= left:
+            left -= len(memento.content)
+            fitting.append((row, memento))
+    return fitting
+
+
+def _turns_around(tenant_id: UUID, memory_ids: Sequence[UUID], n: int) -> dict[UUID, list[Turn]]:
+    around: dict[UUID, list[Turn]] = {}
+    if n and memory_ids:
+        for hit, *turn in fetch_prepared(AROUND, {"tenant": tenant_id, "ids": list(memory_ids), "n": n}):
+            around.setdefault(hit, []).append(Turn(*turn))
+    return around
+
+
+def _explainer(found: Found, ranking: Ranking, profile: Profile) -> Callable[[int], Explanation]:
+    recent = recency(found.ages(datetime.now(UTC)), profile)
+    weights = {name: getattr(profile, f"{name}_weight") for name in SCORE_WEIGHTS} | {"strength": profile.strength}
+
+    def explain(row: int) -> Explanation:
+        return Explanation(
+            similarity=round(float(ranking.similarity[row]), 6),
+            importance=round(float(found.importance[row]), 6),
+            recency=round(float(recent[row]), 6),
+            weights=weights,
+            signals={name: round(float(values[row]), 6) for name, values in ranking.contributions.items() if values[row]},
+        )
+
+    return explain
+
+
+def list_memories(tenant_id: UUID, filters: Filters, *, before: UUID | None, limit: int) -> list[Memento]:
+    """Live memories, those that came last first, from the one before ``before`` on."""
+    conditions = ["m.tenant_id = %(tenant)s", candidates.LIVE, *candidates.conditions(filters)]
+    if before:
+        conditions.append("m.id < %(before)s")
+    sql = f"{MEMENTO} WHERE {' AND '.join(conditions)} ORDER BY m.id DESC LIMIT %(limit)s"
+    params = {"tenant": tenant_id, "before": before, "limit": limit, **candidates.filter_params(filters)}
+    with tenant_scope(tenant_id):
+        return [Memento(*row) for row in fetch_prepared(sql, params)]
+
+
+def list_turns(tenant_id: UUID, conversation_id: UUID, *, after: int, limit: int) -> list[Memento]:
+    """The turns of a conversation in order, from the one after turn ``after`` on."""
+    sql = (
+        f"{MEMENTO} WHERE m.tenant_id = %(tenant)s AND m.conversation_id = %(conversation)s AND m.turn > %(after)s"
+        " ORDER BY m.turn LIMIT %(limit)s"
+    )
+    params = {"tenant": tenant_id, "conversation": conversation_id, "after": after, "limit": limit}
+    with tenant_scope(tenant_id):
+        return [Memento(*row) for row in fetch_prepared(sql, params)]
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A conversation as it is listed."""
+
+    id: UUID
+    conversation_id: str
+    user_id: str
+    title: str
+    turns: int
+    created_at: datetime
+    last_message_at: datetime | None
+
+
+THREAD = """
+SELECT c.id, c.key, c.user_id, c.title, s.turns, c.created_at, s.last
+FROM memories_conversation c
+CROSS JOIN LATERAL (SELECT count(*) AS turns, max(m.occurred_at) AS last FROM memories_memory m WHERE m.conversation_id = c.id) s
+WHERE c.tenant_id = %(tenant)s
+"""
+
+
+def list_conversations(tenant_id: UUID, *, user_id: str | None, before: UUID | None, limit: int) -> list[Thread]:
+    """Conversations, those begun last first."""
+    sql = THREAD
+    if user_id is not None:
+        sql += " AND c.user_id = %(user_id)s"
+    if before:
+        sql += " AND c.id < %(before)s"
+    params = {"tenant": tenant_id, "user_id": user_id, "before": before, "limit": limit}
+    with tenant_scope(tenant_id):
+        return [Thread(*row) for row in fetch_prepared(sql + " ORDER BY c.id DESC LIMIT %(limit)s", params)]
+
+
+def find_conversation(tenant_id: UUID, reference: str, *, user_id: str | None = None) -> Thread:
+    """A conversation by its id or by the caller's name for it; raises NotFound, or InvalidInput where several have it."""
+    try:
+        wanted: dict[str, Any] = {"id": UUID(reference)}
+        sql = THREAD + " AND c.id = %(id)s"
+    except ValueError:
+        wanted = {"key": reference, "user_id": user_id}
+        sql = THREAD + " AND c.key = %(key)s" + (" AND c.user_id = %(user_id)s" if user_id is not None else "")
+    with tenant_scope(tenant_id):
+        rows = fetch_prepared(sql + " LIMIT 2", {"tenant": tenant_id, **wanted})
+    if not rows:
+        raise NotFound("There is no such conversation.")
+    if len(rows) > 1:
+        raise InvalidInput("Several users have a conversation of this name: say whose.", field="user_id")
+    return Thread(*rows[0])

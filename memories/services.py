@@ -1,0 +1,307 @@
+"""The write path: every change of a memory, whichever door it came through, is a function here."""
+
+import hashlib
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from memories import metrics
+from memories.importance import computed_importance
+from memories.indexing import wake
+from memories.models import AuditEntry, Conversation, IndexJob, Memory, MemoryVersion
+from memos_project.db import tenant_scope
+from memos_project.errors import Conflict, NotFound, PreconditionFailed
+from memos_project.tenancy.services import TenantInfo
+
+SQL = Path(__file__).parent / "sql"
+REMEMBER = (SQL / "remember.sql").read_text()
+FIND_SAME = (SQL / "find_same.sql").read_text()
+
+# What a revision may change; everything else says where a memory came from.
+REVISABLE = (
+    "content", "title", "category", "tags", "metadata", "importance_explicit", "occurred_at", "valid_from", "valid_to",
+    "expires_at", "pinned", "speaker",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewMemory:
+    """What a writer says of one memory. ``conversation_id`` is the caller's own name for the conversation."""
+
+    content: str
+    kind: str = Memory.Kind.OBSERVATION
+    tier: int = Memory.Tier.EPISODIC
+    user_id: str = ""
+    agent_id: str = ""
+    conversation_id: str = ""
+    role: str = ""
+    speaker: str = ""
+    title: str = ""
+    category: str = ""
+    external_id: str | None = None
+    tags: Sequence[str] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    importance: float | None = None
+    occurred_at: datetime | None = None
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    expires_at: datetime | None = None
+    pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What became of one new memory: its id, and whether it was made or was there already."""
+
+    id: UUID
+    external_id: str | None
+    created: bool
+
+    @property
+    def status(self) -> str:
+        return "created" if self.created else "duplicate"
+
+
+type Identity = tuple[str, str | None, UUID | None, str, str]
+
+
+def role_of(item: NewMemory) -> str:
+    """The role that was given, or the one the speaker names, or the user's."""
+    if item.role:
+        return item.role
+    speaker = item.speaker.lower()
+    return speaker if speaker in Memory.Role.values else Memory.Role.USER
+
+
+def content_hash(item: NewMemory) -> str:
+    """SHA-256 (hex) of what makes a memory itself within its user, conversation and kind.
+
+    Unicode forms and outer white space do not count; who said it and when it happened, if told, do:
+    two people may both say "ok", and one may say it twice.
+    """
+    said = unicodedata.normalize("NFC", item.content).strip()
+    when = item.occurred_at.isoformat() if item.occurred_at else ""
+    return hashlib.sha256("\x1f".join((role_of(item), item.speaker, when, item.title, said)).encode()).hexdigest()
+
+
+def remember(tenant: TenantInfo, items: Sequence[NewMemory], *, actor: str) -> list[Remembered]:
+    """Store memories in one transaction, all or none, and answer for each in order.
+
+    A memory that is there already (same external id of this user, or without one the same content in the
+    same conversation and kind) is not written again.
+    """
+    if not items:
+        return []
+    with tenant_scope(tenant.id):
+        conversations = _lock_conversations(tenant.id, items)
+        rows = _rows(tenant, items, conversations)
+        made = _by_identity(_run(REMEMBER, tenant.id, rows, actor=actor))
+        missing = [row for row in rows if _identity(row) not in made]
+        found = _by_identity(_run(FIND_SAME, tenant.id, missing)) if missing else {}
+        if made:
+            transaction.on_commit(partial(wake, tenant.id), robust=True)
+    metrics.STORED.labels(outcome="created").inc(len(made))
+    metrics.STORED.labels(outcome="duplicate").inc(len(items) - len(made))
+    return _answers(rows, made, found)
+
+
+def _answers(rows: list[dict[str, Any]], made: dict[Identity, UUID], found: dict[Identity, UUID]) -> list[Remembered]:
+    """Of several equal items the first was created, the rest are its duplicates."""
+    fresh = dict(made)
+    answers = []
+    for row in rows:
+        identity = _identity(row)
+        created = fresh.pop(identity, None)
+        existing = created or made.get(identity) or found.get(identity)
+        if existing is None:
+            raise Conflict("A memory with the same identity was removed meanwhile; send it again.")
+        answers.append(Remembered(existing, row["external_id"], created is not None))
+    return answers
+
+
+def _lock_conversations(tenant_id: UUID, items: Sequence[NewMemory]) -> dict[tuple[str, str], UUID]:
+    """Make the conversations that are missing and hold all of them, in one order, so that turns are numbered in peace."""
+    wanted = sorted({(item.user_id, item.conversation_id) for item in items if item.conversation_id})
+    if not wanted:
+        return {}
+    Conversation.objects.bulk_create(
+        [Conversation(tenant_id=tenant_id, user_id=user_id, key=key) for user_id, key in wanted], ignore_conflicts=True
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.user_id, c.key, c.id FROM memories_conversation c JOIN unnest(%s::text[], %s::text[]) AS w (user_id, key)"
+            " ON c.tenant_id = %s AND c.user_id = w.user_id AND c.key = w.key"
+            " ORDER BY c.user_id, c.key FOR NO KEY UPDATE OF c",
+            [[user_id for user_id, _ in wanted], [key for _, key in wanted], tenant_id],
+        )
+        return {(user_id, key): row_id for user_id, key, row_id in cursor.fetchall()}
+
+
+def _rows(
+    tenant: TenantInfo, items: Sequence[NewMemory], conversations: Mapping[tuple[str, str], UUID]
+) -> list[dict[str, Any]]:
+    places: Counter[UUID] = Counter()
+    rows = []
+    for place, item in enumerate(items):
+        conversation = conversations.get((item.user_id, item.conversation_id))
+        if conversation:
+            places[conversation] += 1
+        row = asdict(item)
+        row.update(
+            place=place,
+            role=role_of(item),
+            content_hash=content_hash(item),
+            conversation_id=conversation,
+            conversation_place=places[conversation] if conversation else None,
+            importance_explicit=row.pop("importance"),
+            importance_computed=computed_importance(role=role_of(item), content=item.content),
+            language=tenant.language,
+        )
+        rows.append(row)
+    return rows
+
+
+def _run(sql: str, tenant_id: UUID, rows: Sequence[Mapping[str, Any]], **params: Any) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"tenant": tenant_id, "items": orjson.dumps(rows).decode(), **params})
+        return cursor.fetchall()
+
+
+def _identity(row: Mapping[str, Any]) -> Identity:
+    if row["external_id"] is not None:
+        return row["user_id"], row["external_id"], None, "", ""
+    return row["user_id"], None, row["conversation_id"], row["kind"], row["content_hash"]
+
+
+def _by_identity(rows: Sequence[tuple[Any, ...]]) -> dict[Identity, UUID]:
+    names = ("user_id", "external_id", "conversation_id", "kind", "content_hash")
+    return {_identity(dict(zip(names, rest, strict=True))): row_id for row_id, *rest in rows}
+
+
+def get_memory(tenant_id: UUID, memory_id: UUID) -> Memory:
+    """One memory with its conversation, or NotFound."""
+    with tenant_scope(tenant_id):
+        memory = Memory.objects.select_related("conversation").filter(tenant_id=tenant_id, pk=memory_id).first()
+    if memory is None:
+        raise NotFound("There is no such memory.")
+    return memory
+
+
+def revise(
+    tenant: TenantInfo, memory_id: UUID, changes: Mapping[str, Any], *, actor: str, if_version: int | None = None
+) -> Memory:
+    """Change fields of a memory, keep what they were as a version, and leave an audit entry.
+
+    ``changes`` may hold the names of REVISABLE. Raises NotFound; PreconditionFailed where ``if_version`` is
+    not the present one; Conflict where the new content is another memory's already.
+    """
+    with tenant_scope(tenant.id):
+        memory = _locked(tenant.id, memory_id, if_version)
+        former = {name: getattr(memory, name) for name in REVISABLE if name in changes}
+        changed = {name: value for name, value in changes.items() if name in REVISABLE and former[name] != value}
+        if changed:
+            _write_revision(tenant, memory, former={name: former[name] for name in changed}, changed=changed, actor=actor)
+    return get_memory(tenant.id, memory_id)
+
+
+def _write_revision(
+    tenant: TenantInfo, memory: Memory, *, former: Mapping[str, Any], changed: dict[str, Any], actor: str
+) -> None:
+    for name, value in changed.items():
+        setattr(memory, name, value)
+    MemoryVersion.objects.create(
+        tenant_id=tenant.id, memory=memory, version=memory.version, state=_plain(former), actor=actor
+    )
+    memory.version += 1
+    memory.updated_at = timezone.now()
+    memory.language = tenant.language
+    if changed.keys() & {"content", "title", "speaker", "occurred_at"}:
+        told_when = memory.occurred_at if "occurred_at" in changed else None
+        memory.content_hash = content_hash(
+            NewMemory(
+                content=memory.content, role=memory.role, speaker=memory.speaker, title=memory.title, occurred_at=told_when
+            )
+        )
+        memory.importance_computed = computed_importance(role=memory.role, content=memory.content)
+    try:
+        with transaction.atomic():
+            memory.save(
+                update_fields=[*changed, "version", "updated_at", "language", "content_hash", "importance_computed"]
+            )
+    except IntegrityError as error:
+        raise Conflict("This user has another memory with the same content there.", field="content") from error
+    AuditEntry.objects.create(
+        tenant_id=tenant.id, memory_id=memory.pk, action="revise", actor=actor, detail={"fields": sorted(changed)}
+    )
+    transaction.on_commit(partial(wake, tenant.id), robust=True)
+
+
+def forget(tenant: TenantInfo, memory_id: UUID, *, actor: str, if_version: int | None = None) -> None:
+    """Delete a memory with its versions, vectors and words; only the audit entry stays, without the text."""
+    with tenant_scope(tenant.id):
+        memory = _locked(tenant.id, memory_id, if_version)
+        AuditEntry.objects.create(
+            tenant_id=tenant.id,
+            memory_id=memory.pk,
+            action="forget",
+            actor=actor,
+            detail={"content_hash": memory.content_hash, "kind": memory.kind},
+        )
+        with connection.cursor() as cursor:
+            # The database cascades; Django's collector would first load every row that hangs on this one.
+            cursor.execute("DELETE FROM memories_memory WHERE tenant_id = %s AND id = %s", [tenant.id, memory.pk])
+        transaction.on_commit(partial(wake, tenant.id), robust=True)
+    metrics.FORGOTTEN.inc()
+
+
+def learn(tenant: TenantInfo, item: NewMemory, *, actor: str) -> tuple[Memory, str]:
+    """Store global knowledge, or bring what has the same external id up to date: the memory and what was done.
+
+    The status is "created", "updated" or, where nothing differs, "duplicate".
+    """
+    answer = remember(tenant, [item], actor=actor)[0]
+    if answer.created or item.external_id is None:
+        return get_memory(tenant.id, answer.id), answer.status
+    before = get_memory(tenant.id, answer.id)
+    changes = {"content": item.content, "title": item.title, "category": item.category, "tags": list(item.tags),
+               "metadata": dict(item.metadata)}  # fmt: skip
+    if item.importance is not None:
+        changes["importance_explicit"] = item.importance
+    after = revise(tenant, answer.id, changes, actor=actor)
+    return after, "updated" if after.version > before.version else "duplicate"
+
+
+def retry_indexing(tenant_id: UUID, memory_ids: Sequence[UUID], *, actor: str) -> int:
+    """Make index jobs due now, as if they had never failed; returns how many."""
+    with tenant_scope(tenant_id):
+        retried = IndexJob.objects.filter(tenant_id=tenant_id, memory_id__in=memory_ids).update(
+            due_at=timezone.now(), attempts=0, error=""
+        )
+        AuditEntry.objects.bulk_create(
+            AuditEntry(tenant_id=tenant_id, memory_id=memory_id, action="retry", actor=actor) for memory_id in memory_ids
+        )
+        transaction.on_commit(partial(wake, tenant_id), robust=True)
+    return retried
+
+
+def _locked(tenant_id: UUID, memory_id: UUID, if_version: int | None) -> Memory:
+    memory = Memory.objects.select_for_update(no_key=True).filter(tenant_id=tenant_id, pk=memory_id).first()
+    if memory is None:
+        raise NotFound("There is no such memory.")
+    if if_version is not None and memory.version != if_version:
+        raise PreconditionFailed(f"The memory is at version {memory.version}, not {if_version}.", field="If-Match")
+    return memory
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}

@@ -1,0 +1,4 @@
+ALTER TABLE memories_memory DROP CONSTRAINT memory_superseded_by_memory;
+ALTER TABLE memories_memorytokens DROP CONSTRAINT memorytokens_of_memory;
+ALTER TABLE memories_memoryvector DROP CONSTRAINT memoryvector_of_memory;
+ALTER TABLE memories_memoryversion DROP CONSTRAINT memoryversion_of_memory;

@@ -1,0 +1,29 @@
+-- All candidates: the best of each list and the turns around the very best, with what the ranking needs.
+, seeds AS MATERIALIZED (
+    (SELECT id FROM text_best ORDER BY bm25 DESC LIMIT %(seeds)s)
+    UNION
+    (SELECT id FROM vector_best ORDER BY cosine DESC LIMIT %(seeds)s)
+), around AS (
+    SELECT n.id
+    FROM seeds s
+    JOIN memories_memory m ON m.id = s.id
+    JOIN memories_memory n ON n.conversation_id = m.conversation_id AND n.turn BETWEEN m.turn - %(reach)s AND m.turn + %(reach)s
+), pool AS MATERIALIZED (
+    SELECT id FROM text_best UNION SELECT id FROM vector_best UNION SELECT id FROM around
+), facts AS (
+    SELECT s.documents, s.average_length, w.frequencies FROM scope s CROSS JOIN weights w
+)
+SELECT m.id, m.conversation_id, m.turn, m.speaker, m.role, m.occurred_at, m.length, m.importance,
+       length(m.content) < 90 AND rtrim(m.content) LIKE '%%?' AS asks,
+       (
+           SELECT max(1 - (v.embedding::halfvec({dimensions}) <=> %(vector)s::halfvec({dimensions})))
+           FROM memories_memoryvector v WHERE v.memory_id = m.id AND v.model_id = {model}
+       ) AS cosine,
+       (
+           SELECT array_agg(coalesce(p.frequency, 0) ORDER BY t.slot)
+           FROM terms t LEFT JOIN memories_posting p
+               ON p.tenant_id = %(tenant)s AND p.term = t.term AND p.owner = m.owner AND p.memory_id = m.id
+       ) AS frequencies,
+       facts.documents, facts.average_length, facts.frequencies
+FROM pool JOIN memories_memory m ON m.id = pool.id CROSS JOIN facts
+WHERE m.tenant_id = %(tenant)s AND {filters}

@@ -1,0 +1,52 @@
+-- A large scope: the rarest words choose the candidates until %(postings)s postings are read, the common ones
+-- only add to the scores of what the rare ones chose. Statistics are the tenant's, as last counted.
+, scope AS MATERIALIZED (
+    SELECT greatest(coalesce(max(s.documents), 0), %(documents)s)::float8 AS documents,
+           greatest(coalesce(max(s.total_length)::float8 / nullif(max(s.documents), 0), 20), 1)::float8 AS average_length
+    FROM memories_textstatistics s WHERE s.tenant_id = %(tenant)s
+), known AS MATERIALIZED (
+    SELECT t.slot, t.term, coalesce(f.documents, r.documents)::float8 AS documents
+    FROM terms t
+    LEFT JOIN memories_frequentterm f ON f.tenant_id = %(tenant)s AND f.term = t.term
+    LEFT JOIN LATERAL (
+        -- What was not frequent when it was counted is rare now, or nearly so.
+        SELECT count(*) AS documents FROM (
+            SELECT FROM memories_posting p WHERE p.tenant_id = %(tenant)s AND p.term = t.term LIMIT 2000
+        ) some
+    ) r ON f.term IS NULL
+), ranked AS MATERIALIZED (
+    SELECT k.*, sum(k.documents) OVER (ORDER BY k.documents, k.slot) AS read, row_number() OVER (ORDER BY k.documents, k.slot) AS place
+    FROM known k WHERE k.documents > 0
+), weights AS MATERIALIZED (
+    SELECT array_agg(k.documents ORDER BY k.slot) AS frequencies,
+           array_agg(
+               ln(1 + (greatest(s.documents - k.documents, 0) + 0.5) / (k.documents + 0.5)) ORDER BY k.slot
+           ) AS idf
+    FROM known k CROSS JOIN scope s
+), chosen AS MATERIALIZED (
+    SELECT h.memory_id, h.owner, max(h.length) AS length, sum(h.part) AS part
+    FROM (
+        SELECT p.memory_id, p.owner, p.length,
+               w.idf[r.slot] * p.frequency * (%(k1)s::float8 + 1)
+               / (p.frequency + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * p.length / s.average_length)) AS part
+        FROM ranked r
+        CROSS JOIN weights w CROSS JOIN scope s
+        JOIN memories_posting p ON p.tenant_id = %(tenant)s AND p.term = r.term {owner_p}
+        WHERE r.read <= %(postings)s OR r.place = 1
+    ) h
+    GROUP BY h.memory_id, h.owner
+    ORDER BY part DESC
+    LIMIT 600
+), scored AS (
+    SELECT c.memory_id, c.part + coalesce(rest.part, 0) AS bm25
+    FROM chosen c
+    LEFT JOIN LATERAL (
+        SELECT sum(w.idf[r.slot] * p.frequency * (%(k1)s::float8 + 1)
+               / (p.frequency + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * p.length / s.average_length))) AS part
+        FROM ranked r
+        CROSS JOIN weights w CROSS JOIN scope s
+        JOIN memories_posting p
+            ON p.tenant_id = %(tenant)s AND p.term = r.term AND p.owner = c.owner AND p.memory_id = c.memory_id
+        WHERE r.read > %(postings)s AND r.place > 1
+    ) rest ON true
+)

@@ -1,0 +1,13 @@
+DROP TRIGGER memories_memory_repost ON memories_memory;
+DROP TRIGGER memories_memory_unpost ON memories_memory;
+DROP TRIGGER memories_memory_post ON memories_memory;
+DROP TRIGGER memories_memory_fill_update ON memories_memory;
+DROP TRIGGER memories_memory_fill_insert ON memories_memory;
+DROP FUNCTION memories_memory_repost();
+DROP FUNCTION memories_memory_unpost();
+DROP FUNCTION memories_memory_post();
+DROP FUNCTION memories_memory_fill();
+DROP FUNCTION memos_term(text);
+DROP FUNCTION memos_length(tsvector);
+DROP FUNCTION memos_lexemes(text, text, text, timestamptz, text);
+DROP FUNCTION memos_words(text);

@@ -1,0 +1,38 @@
+"""Celery's doors: the tenant first, ids in, the work elsewhere."""
+
+from uuid import UUID
+
+from celery import shared_task
+
+from memories import accesses, indexing, statistics
+from memos_project.tenancy import idempotency
+
+
+@shared_task(ignore_result=True)
+def index_memories(tenant_id: str) -> None:
+    """Bring the indexes level with one tenant's backlog."""
+    indexing.drain(UUID(tenant_id))
+
+
+@shared_task(ignore_result=True)
+def sweep_index_backlog() -> None:
+    """Make certain what messages make soon: wake a worker for every tenant with work that is due."""
+    indexing.sweep()
+
+
+@shared_task(ignore_result=True)
+def count_text_statistics() -> None:
+    """Recount the word statistics of the tenants that have grown since."""
+    statistics.refresh()
+
+
+@shared_task(ignore_result=True)
+def flush_accesses() -> None:
+    """Write what was read lately to the rows that were read."""
+    accesses.flush()
+
+
+@shared_task(ignore_result=True)
+def drop_old_idempotency_keys() -> None:
+    """Forget the answers to requests that nobody will repeat any more."""
+    idempotency.drop_old()

@@ -1,0 +1,154 @@
+"""Is everything there? For load balancers (``/health``), for operators (``/v1/admin/health``), for Prometheus."""
+
+from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+import redis
+import structlog
+from django.db import Error, connection
+from drf_spectacular.utils import extend_schema
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import REGISTRY, Collector
+from psycopg_pool import PoolTimeout
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from memories.embeddings import EmbeddingError, get_embedder
+from memories.retrieval import active_model
+from memories.vectors import IndexUnavailable, vector_index
+from memos_project.api.views import TenantView
+from memos_project.celery import app as celery
+from memos_project.redis import client
+
+log = structlog.get_logger(__name__)
+
+BACKLOG = "SELECT tenant_id, waiting, failing, oldest, extract(epoch FROM now() - oldest) FROM memos_backlog()"
+
+
+def _postgres() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _redis() -> None:
+    client().ping()
+
+
+def _vectors() -> None:
+    vector_index().ping()
+
+
+def _embeddings() -> None:
+    get_embedder(active_model().spec)
+
+
+CHECKS: Mapping[str, Callable[[], None]] = {
+    "postgres": _postgres,
+    "redis": _redis,
+    "vectors": _vectors,
+    "embeddings": _embeddings,
+}
+DOWN = (Error, PoolTimeout, redis.RedisError, IndexUnavailable, EmbeddingError, OSError)
+
+
+def services() -> dict[str, str]:
+    """Each part with "up" or "down"."""
+    state = {}
+    for name, check in CHECKS.items():
+        try:
+            check()
+            state[name] = "up"
+        except DOWN as error:
+            log.warning("a part is down", part=name, error=str(error))
+            state[name] = "down"
+    return state
+
+
+def overall(state: Mapping[str, str]) -> str:
+    """Without PostgreSQL nothing works; without the rest memOS goes on, degraded."""
+    if state["postgres"] == "down":
+        return "down"
+    return "degraded" if "down" in state.values() else "ok"
+
+
+class HealthOutput(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(choices=["ok", "degraded", "down"])
+    services = serializers.DictField(child=serializers.ChoiceField(choices=["up", "down"]))
+
+
+class BacklogOfTenant(serializers.Serializer[Any]):
+    tenant_id = serializers.UUIDField()
+    waiting = serializers.IntegerField()
+    failing = serializers.IntegerField()
+    oldest = serializers.DateTimeField()
+
+
+class AdminHealthOutput(HealthOutput):
+    workers = serializers.IntegerField(help_text="Celery workers that answered.")
+    embedding_model = serializers.CharField()
+    backlog = BacklogOfTenant(many=True)
+
+
+class HealthView(APIView):
+    authentication_classes: ClassVar[list[Any]] = []
+    permission_classes: ClassVar[list[Any]] = []
+    throttle_classes: ClassVar[list[Any]] = []
+
+    @extend_schema(operation_id="health", auth=[], responses={200: HealthOutput, 503: HealthOutput})
+    def get(self, request: Request) -> Response:
+        """The state of each part; 503 only where nothing can be answered."""
+        state = services()
+        status = overall(state)
+        code = HTTPStatus.SERVICE_UNAVAILABLE if status == "down" else HTTPStatus.OK
+        return Response({"status": status, "services": state}, status=code)
+
+
+class AdminHealthView(TenantView):
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "operator"}
+
+    @extend_schema(operation_id="admin_health", responses=AdminHealthOutput)
+    def get(self, request: Request) -> Response:
+        """The state of each part, of the workers and of the index backlog of every tenant."""
+        state = services()
+        body = {"status": overall(state), "services": state, "workers": _workers(), "embedding_model": "", "backlog": []}
+        if state["postgres"] == "up":
+            body["embedding_model"] = active_model().spec.name
+            body["backlog"] = [dict(zip(("tenant_id", "waiting", "failing", "oldest"), row, strict=False)) for row in _backlog()]
+        return Response(body)
+
+
+def _workers() -> int:
+    try:
+        return len(celery.control.ping(timeout=0.3))
+    except (OSError, redis.RedisError, celery.connection_for_read().transport.connection_errors):  # type: ignore[misc]
+        return 0
+
+
+def _backlog() -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(BACKLOG)
+        return cursor.fetchall()
+
+
+class BacklogCollector(Collector):
+    """The index backlog, asked for when Prometheus asks."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        waiting = GaugeMetricFamily("memos_index_backlog", "Memories whose indexes are behind")
+        failing = GaugeMetricFamily("memos_index_failing", "Of these, memories that failed before")
+        oldest = GaugeMetricFamily("memos_index_oldest_seconds", "Age of the oldest memory whose indexes are behind")
+        try:
+            rows = _backlog()
+        except (Error, PoolTimeout):
+            return
+        waiting.add_metric([], sum(row[1] for row in rows))
+        failing.add_metric([], sum(row[2] for row in rows))
+        oldest.add_metric([], max((float(row[4]) for row in rows), default=0.0))
+        yield from (waiting, failing, oldest)
+
+
+def register_metrics() -> None:
+    REGISTRY.register(BacklogCollector())

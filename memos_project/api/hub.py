@@ -1,0 +1,65 @@
+"""Doors that join several apps: the paths promised to callers of before ``/v1/``."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from memories import retrieval, services
+from memories.api import rendering
+from memories.api import serializers as s
+from memories.concepts import concepts
+from memories.retrieval import Query, active_model
+from memories.services import NewMemory
+from memos_project.api.views import TenantView, validated
+
+# What a store's free-form metadata says that memOS has columns for.
+UNDERSTOOD = ("user_id", "agent_id", "conversation_id", "role", "speaker", "tags", "importance", "external_id", "occurred_at")
+
+
+class StoreView(TenantView):
+    @extend_schema(operation_id="memory_store", request=s.LegacyStoreInput, responses=s.LegacyStored)
+    def post(self, request: Request) -> Response:
+        """Store a memory and say what it is about."""
+        data = validated(s.LegacyStoreInput, request.data)
+        tenant = self.tenant(data.get("tenant_id"))
+        metadata = data.get("metadata", {})
+        known = validated(s.MemoryInput, {"content": data["content"], **_understood(metadata)})
+        new: NewMemory = s.new_memory({**known, "metadata": metadata})
+
+        def act() -> tuple[int, Any]:
+            [stored] = services.remember(tenant, [new], actor=self.actor)
+            return 200, {
+                "memory_id": str(stored.id),
+                "embedding_id": f"{active_model().spec.name}:{stored.id}",
+                "concepts_extracted": concepts(new.content),
+                "neo4j_node": None,
+            }
+
+        return self.once(tenant, act)
+
+
+def _understood(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: metadata[name] for name in UNDERSTOOD if metadata.get(name) is not None}
+
+
+class QueryView(TenantView):
+    scopes: ClassVar[Mapping[str, str]] = {"POST": "read"}
+
+    @extend_schema(operation_id="memory_query", request=s.LegacyQueryInput, responses=s.LegacyQueryOutput)
+    def post(self, request: Request) -> Response:
+        """Find memories and tools for a question."""
+        data = validated(s.LegacyQueryInput, request.data)
+        found = retrieval.recall(self.tenant(data.get("tenant_id")), Query(text=data["query"], top_k=data.get("top_k", 10)))
+        memories = [rendering.hit(each, context=False) for each in found.hits]
+        return Response(
+            {
+                "memories": memories,
+                "tools": [],
+                "total_memories": len(memories),
+                "total_tools": 0,
+                "degraded": found.degraded,
+            }
+        )

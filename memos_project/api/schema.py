@@ -1,0 +1,45 @@
+"""OpenAPI: every operation may answer with a problem."""
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+from rest_framework import serializers
+
+
+class FieldProblem(serializers.Serializer[Any]):
+    field = serializers.CharField(help_text="Where; ``tags.0`` is the first of the tags.")
+    detail = serializers.CharField(help_text="What is wrong and what is allowed.")
+
+
+class Problem(serializers.Serializer[Any]):
+    """RFC 9457 problem details."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    errors = FieldProblem(many=True, required=False)
+    request_id = serializers.CharField(required=False)
+
+
+class ProblemAutoSchema(AutoSchema):
+    """Adds the errors that any operation of its kind may answer with."""
+
+    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+        responses = super()._get_response_bodies(direction)
+        common = ["400", "401", "403", "429", "503"]
+        if "{" in self.path:
+            common.append("404")
+        if self.method in ("POST", "PUT", "PATCH", "DELETE"):
+            common += ["409"]
+        if self.method in ("POST", "PUT", "PATCH"):
+            common += ["413", "415"]
+        if self.method in ("PATCH", "DELETE"):
+            common.append("412")
+        component = self.resolve_serializer(Problem, direction)  # type: ignore[arg-type]
+        for status in common:
+            responses.setdefault(
+                status,
+                {"content": {"application/problem+json": {"schema": component.ref}}, "description": "Problem details"},
+            )
+        return responses

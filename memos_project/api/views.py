@@ -1,0 +1,98 @@
+"""What the views of all apps share: scopes, the tenant a request is about, Idempotency-Key, cursors."""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+from uuid import UUID
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from memos_project.errors import Forbidden, InvalidInput, PreconditionFailed
+from memos_project.tenancy.idempotency import answer_once
+from memos_project.tenancy.services import Caller, TenantInfo, find_tenant
+
+MAX_IDEMPOTENCY_KEY = 200
+
+
+class TenantView(APIView):
+    """A view on the rows of one tenant: the key's own, or for an operator the one that is named."""
+
+    # By method, where it is not to read for GET and to write for the rest.
+    scopes: ClassVar[Mapping[str, str]] = {}
+
+    @property
+    def caller(self) -> Caller:
+        caller = self.request.user
+        if not isinstance(caller, Caller):  # permissions.HasScope has refused everybody else
+            raise Forbidden("An API key is needed.")
+        return caller
+
+    @property
+    def actor(self) -> str:
+        return f"key:{self.caller.key_name}"
+
+    def tenant(self, named: str | None = None) -> TenantInfo:
+        """The tenant of this request; raises Forbidden where the key may not act for the one named."""
+        own = self.caller.tenant
+        named = named or self.request.query_params.get("tenant_id")
+        if named is None or named in (own.slug, str(own.id)):
+            return own
+        if not self.caller.is_operator:
+            raise Forbidden("This is not the tenant of the API key.", field="tenant_id")
+        return find_tenant(named)
+
+    def once(self, tenant: TenantInfo, act: Callable[[], tuple[int, Any]]) -> Response:
+        """Answer what ``act`` answers; a request with an Idempotency-Key acts once and is answered the same again."""
+        key = self.request.headers.get("Idempotency-Key")
+        if key is None:
+            status, body = act()
+            return Response(body, status=status)
+        if not 0 < len(key) <= MAX_IDEMPOTENCY_KEY or not key.isprintable():
+            raise InvalidInput(f"1 to {MAX_IDEMPOTENCY_KEY} printable characters.", field="Idempotency-Key")
+        request = self.request
+        said = b"\n".join([str(request.method).encode(), request.get_full_path().encode(), request._request.body])
+        status, body, replayed = answer_once(tenant.id, key, hashlib.sha256(said).digest(), act)
+        return Response(body, status=status, headers={"Idempotent-Replayed": "true"} if replayed else None)
+
+
+def validated(serializer: type[Serializer[Any]], data: Any, **kwargs: Any) -> dict[str, Any]:
+    """The serializer's view of the data; raises ValidationError naming the fields."""
+    checked = serializer(data=data, **kwargs)
+    checked.is_valid(raise_exception=True)
+    return dict(checked.validated_data)
+
+
+def if_match(request: Request) -> int | None:
+    """The version that an If-Match header names; None without one or for ``*``."""
+    tag = request.headers.get("If-Match")
+    if tag is None or tag.strip() == "*":
+        return None
+    bare = tag.strip().removeprefix("W/").strip('"')
+    if not bare.isdecimal() or len(bare) > 9:
+        raise PreconditionFailed("No version has this tag; send the ETag of the last answer.", field="If-Match")
+    return int(bare)
+
+
+def etag(version: int) -> dict[str, str]:
+    return {"ETag": f'"{version}"'}
+
+
+def encode_cursor(last: UUID | int) -> str:
+    raw = last.bytes if isinstance(last, UUID) else last.to_bytes(8, "big")
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, *, size: int = 16) -> bytes:
+    """The bytes of a cursor that ``encode_cursor`` made; raises InvalidInput for any other."""
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if len(raw) != size:
+        raise InvalidInput("Not a cursor of this list; leave it out to begin at the start.", field="cursor")
+    return raw

@@ -1,0 +1,214 @@
+"""All settings, read once from the environment; docs/reference/settings.md explains each."""
+
+import logging
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from celery.schedules import schedule
+from django.urls import reverse_lazy
+
+from memos_project.env import connections, env, secret_key
+from memos_project.observability import logging_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+MEMOS_HOME = Path(env.str("MEMOS_HOME", default=str(BASE_DIR / ".memos"))).resolve()
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = secret_key(MEMOS_HOME)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if DEBUG else ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+INSTALLED_APPS = [
+    "memos_project.tenancy",
+    "memos_project.local",
+    "memos_project.api",
+    "memories",
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "django_celery_beat",
+    "django_filters",
+    "django_prometheus",
+    "django_structlog",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "rest_framework",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "memos_project.tenancy.throttles.rate_limit_headers",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "memos_project.tenancy.middleware.admin_tenant",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "memos_project.urls"
+WSGI_APPLICATION = "memos_project.wsgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# -- Servers -----------------------------------------------------------------------------------------
+# What is not named by a URL is the embedded server of MEMOS_HOME.
+
+CONNECTIONS = connections(MEMOS_HOME)
+REDIS_URL = CONNECTIONS.redis_url
+QDRANT_URL = env.str("QDRANT_URL", default="")
+QDRANT_API_KEY = env.str("QDRANT_API_KEY", default="")
+
+
+def _database(url: str, **options: Any) -> dict[str, Any]:
+    config: dict[str, Any] = env.db_url_config(url)
+    config["ENGINE"] = "django.db.backends.postgresql"
+    config.setdefault("OPTIONS", {}).update(options)
+    return config
+
+
+DATABASES = {
+    # The role that serves: it owns nothing, so row-level security holds it.
+    "default": _database(
+        CONNECTIONS.database_url,
+        pool={"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=16), "timeout": 10},
+        prepare_threshold=5,
+    ),
+    # The role that owns the tables: migrations and index building only.
+    "owner": _database(CONNECTIONS.database_owner_url),
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# -- Celery ------------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
+CELERY_TASK_IGNORE_RESULT = True
+# Every task may run twice: a worker that is killed gives its task back.
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A web request must not wait for a broker that is down: the sweep will find the row.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5, "visibility_timeout": 120}
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULE = {
+    "sweep-index-backlog": {
+        "task": "memories.tasks.sweep_index_backlog",
+        "schedule": schedule(env.float("MEMOS_SWEEP_SECONDS", default=10.0)),
+        # What is not taken before the next one is due is not worth having.
+        "options": {"expires": env.float("MEMOS_SWEEP_SECONDS", default=10.0)},
+    },
+    "count-text-statistics": {"task": "memories.tasks.count_text_statistics", "schedule": schedule(60.0)},
+    "flush-accesses": {"task": "memories.tasks.flush_accesses", "schedule": schedule(30.0)},
+    "drop-old-idempotency-keys": {"task": "memories.tasks.drop_old_idempotency_keys", "schedule": schedule(3600.0)},
+}
+
+# -- Web ---------------------------------------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = MEMOS_HOME / "static"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=False)
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-us"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = reverse_lazy("admin:login")
+# A batch of 1,000 long memories is one request; single fields have limits of their own.
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MEMOS_MAX_REQUEST_BYTES", default=64 * 1024 * 1024)
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["memos_project.tenancy.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["memos_project.api.permissions.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["memos_project.tenancy.throttles.TenantRateThrottle"],
+    "DEFAULT_RENDERER_CLASSES": ["memos_project.api.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["memos_project.api.parsers.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "memos_project.api.schema.ProblemAutoSchema",
+    "EXCEPTION_HANDLER": "memos_project.api.problems.handle",
+    "UNAUTHENTICATED_USER": None,
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "memOS",
+    "DESCRIPTION": "Memory and tool-discovery hub for AI agents.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "KindEnum": "memories.models.Memory.Kind",
+        "RoleEnum": "memories.models.Memory.Role",
+        "TierEnum": "memories.models.Memory.Tier",
+    },
+}
+
+# -- memOS -------------------------------------------------------------------------------------------
+
+MEMOS_RATE_LIMIT_TENANT = env.int("MEMOS_RATE_LIMIT_TENANT", default=60_000)
+MEMOS_RATE_LIMIT_KEY = env.int("MEMOS_RATE_LIMIT_KEY", default=30_000)
+MEMOS_MAX_CONTENT_CHARACTERS = env.int("MEMOS_MAX_CONTENT_CHARACTERS", default=200_000)
+MEMOS_MAX_BATCH = env.int("MEMOS_MAX_BATCH", default=1000)
+MEMOS_MAX_TOP_K = env.int("MEMOS_MAX_TOP_K", default=200)
+MEMOS_WAIT_SECONDS = env.float("MEMOS_WAIT_SECONDS", default=30.0)
+
+MEMOS_VECTORS = {
+    "default": (
+        {
+            "BACKEND": "memories.vectors.qdrant.QdrantIndex",
+            "OPTIONS": {"url": QDRANT_URL, "api_key": QDRANT_API_KEY or None},
+        }
+        if QDRANT_URL
+        else {"BACKEND": "memories.vectors.pgvector.PgVectorIndex", "OPTIONS": {}}
+    )
+}
+MEMOS_EMBEDDING_THREADS = env.int("MEMOS_EMBEDDING_THREADS", default=1)
+MEMOS_INDEX_BATCH = env.int("MEMOS_INDEX_BATCH", default=64)
+MEMOS_INDEX_LEASE_SECONDS = env.float("MEMOS_INDEX_LEASE_SECONDS", default=30.0)
+MEMOS_INDEX_MAX_ATTEMPTS = env.int("MEMOS_INDEX_MAX_ATTEMPTS", default=8)
+# Scopes up to this many rows per square root of all rows are searched exactly; see docs/explanation/recall.md.
+MEMOS_EXACT_SEARCH_FACTOR = env.float("MEMOS_EXACT_SEARCH_FACTOR", default=39.0)
+
+LOGGING = logging_config(level=env.str("LOG_LEVEL", default="INFO"), json=env.bool("LOG_JSON", default=False))
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO
+PROMETHEUS_EXPORT_MIGRATIONS = False

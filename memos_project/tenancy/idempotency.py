@@ -1,0 +1,49 @@
+"""Requests that may be sent again: the first answer is kept with the write it belongs to."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models.functions import Now
+
+from memos_project.db import tenant_scope
+from memos_project.errors import Conflict
+from memos_project.tenancy.models import IdempotentRequest, Tenant
+
+KEPT = timedelta(days=1)
+
+type Answer = tuple[int, Any]
+
+
+def answer_once(tenant_id: UUID, key: str, fingerprint: bytes, act: Callable[[], Answer]) -> tuple[int, Any, bool]:
+    """Act and keep the answer in the same transaction, or return the answer that is kept: (status, body, replayed).
+
+    A second request with the same key waits for the first one's transaction. Raises Conflict where the key
+    came with another request before.
+    """
+    with tenant_scope(tenant_id):
+        mine = IdempotentRequest.objects.bulk_create(
+            [IdempotentRequest(tenant_id=tenant_id, key=key, fingerprint=fingerprint)],
+            update_conflicts=True,
+            unique_fields=["tenant", "key"],
+            # Setting the key to itself locks the row of whoever was first, so that its answer is there to be read.
+            update_fields=["key"],
+        )
+        kept = IdempotentRequest.objects.get(pk=mine[0].pk)
+        if bytes(kept.fingerprint) != fingerprint:
+            raise Conflict("This Idempotency-Key came with another request before.", field="Idempotency-Key")
+        if kept.status is not None:
+            return kept.status, kept.body, True
+        status, body = act()
+        IdempotentRequest.objects.filter(pk=kept.pk).update(status=status, body=body)
+        return status, body, False
+
+
+def drop_old() -> int:
+    """Delete keys older than a day, tenant by tenant; returns how many."""
+    dropped = 0
+    for tenant_id in Tenant.objects.values_list("id", flat=True):
+        with tenant_scope(tenant_id):
+            dropped += IdempotentRequest.objects.filter(created_at__lt=Now() - KEPT).delete()[0]
+    return dropped

@@ -1,0 +1,26 @@
+"""Every address of memOS."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+
+from memos_project.api import health, hub
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/docs", permanent=False)),
+    path("health", health.HealthView.as_view()),
+    path("v1/admin/health", health.AdminHealthView.as_view()),
+    path("", include("django_prometheus.urls")),
+    path("v1/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("docs/redoc", SpectacularRedocView.as_view(url_name="schema")),
+    path("memory/store", hub.StoreView.as_view()),
+    path("memory/query", hub.QueryView.as_view()),
+    path("", include("memories.api.urls")),
+    path("admin/", admin.site.urls),
+]
+
+handler400 = "memos_project.api.problems.bad_request"
+handler404 = "memos_project.api.problems.not_found"
+handler500 = "memos_project.api.problems.server_error"
