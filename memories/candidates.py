@@ -14,6 +14,7 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
+from pgvector import HalfVector
 from psycopg.types.json import Jsonb
 
 from memories.ranking import ROLE_ASSISTANT, ROLE_NONE, ROLE_SYSTEM, ROLE_TOOL, ROLE_USER, Candidates, Profile, Scope, saturation
@@ -167,7 +168,7 @@ def _params(search: Search) -> dict[str, Any]:
         "tenant": search.tenant_id,
         "language": search.language,
         "query": search.text[:10_000],
-        "vector": "[" + ",".join(map(repr, vector.tolist())) + "]",
+        "vector": HalfVector(vector),
         "k1": k1,
         "b": b,
         "candidates": max(CANDIDATES, 2 * search.wanted),

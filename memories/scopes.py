@@ -22,12 +22,12 @@ SELECT
         SELECT FROM memories_memory m
         WHERE m.tenant_id = %(tenant)s AND (%(user)s::text IS NULL OR m.owner = hashtextextended(%(user)s, 0))
         LIMIT %(limit)s
-    ) some),
+    ) counted),
     (SELECT coalesce(array_agg(name), '{}') FROM (
         SELECT DISTINCT s.name FROM memories_speaker s
         WHERE s.tenant_id = %(tenant)s AND (%(user)s::text IS NULL OR s.owner = hashtextextended(%(user)s, 0))
         LIMIT %(speakers)s
-    ) some)
+    ) counted)
 """
 
 

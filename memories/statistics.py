@@ -54,7 +54,7 @@ def _newer_than(tenant_id: UUID, moment: datetime | None, limit: int) -> int:
     first = UUID(int=int(moment.timestamp() * 1000) << 80) if moment else UUID(int=0)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM (SELECT FROM memories_memory WHERE tenant_id = %s AND id > %s LIMIT %s) some",
+            "SELECT count(*) FROM (SELECT FROM memories_memory WHERE tenant_id = %s AND id > %s LIMIT %s) counted",
             [tenant_id, first, limit],
         )
         row = cursor.fetchone()

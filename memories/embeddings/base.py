@@ -98,18 +98,20 @@ def _whole(name: str, value: object, *, low: int, high: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """One short text as the model sees it: a unit vector and, if the model has them, its tokens' vectors."""
+    """One short text as the model sees it: a unit vector and, if the model has them, its tokens and their vectors."""
 
     vector: FloatArray
     tokens: TokenArray | None = None
+    pieces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedQuery:
-    """A question: its unit vector, and its tokens' unit vectors times 127 if the model gives them."""
+    """A question: its unit vector, and if the model gives them its tokens' unit vectors times 127 and their spelling."""
 
     vector: FloatArray
     tokens: TokenArray | None = None
+    pieces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,7 @@ class Embedder(ABC):
         if not text.strip():
             raise ProviderRejected("The query is blank.")
         [encoding] = self.encode([self.spec.query_prefix + _encodable(text)], query=True)
-        return EmbeddedQuery(encoding.vector, encoding.tokens)
+        return EmbeddedQuery(encoding.vector, encoding.tokens, encoding.pieces)
 
     def _spans(self, text: str) -> list[Span]:
         # Room for the model's two special tokens and the prefix.

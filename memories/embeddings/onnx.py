@@ -71,11 +71,14 @@ class OnnxEmbedder(Embedder):
         return [start for start, _ in self._tokenizer.encode(text, add_special_tokens=False).offsets]
 
     def encode(self, texts: Sequence[str], *, query: bool = False) -> list[Encoding]:
-        ids = [self._window(each.ids) for each in self._tokenizer.encode_batch_fast(list(texts))]
+        tokenized = self._tokenizer.encode_batch_fast(list(texts))
+        ids = [self._window(each.ids) for each in tokenized]
         encodings: dict[int, Encoding] = {}
         for batch in _batches([len(each) for each in ids]):
             states = hidden_states(self._session, [ids[index] for index in batch])
-            encodings |= {index: self._encoding(each) for index, each in zip(batch, states, strict=True)}
+            encodings |= {
+                index: self._encoding(each, tokenized[index].tokens) for index, each in zip(batch, states, strict=True)
+            }
         return [encodings[index] for index in range(len(texts))]
 
     def _window(self, ids: list[int]) -> Ids:
@@ -84,13 +87,13 @@ class OnnxEmbedder(Embedder):
             ids if len(ids) <= self.spec.max_tokens else [*ids[: self.spec.max_tokens - 1], ids[-1]]
         )
 
-    def _encoding(self, states: FloatArray) -> Encoding:
+    def _encoding(self, states: FloatArray, pieces: Sequence[str]) -> Encoding:
         vector = truncated(states.mean(axis=0), self.spec.dimensions)
         if self._projection is None:
             return Encoding(vector)
         # Without [CLS] and [SEP], which stand for nothing in the text.
-        inner = states[1:-1] if len(states) > 2 else states
-        return Encoding(vector, quantized(unit(unit(inner) @ self._projection)))
+        inner = slice(1, len(states) - 1) if len(states) > 2 else slice(0, len(states))
+        return Encoding(vector, quantized(unit(unit(states[inner]) @ self._projection)), tuple(pieces[inner]))
 
 
 def _files(spec: ModelSpec) -> ModelFiles:

@@ -50,6 +50,9 @@ log = structlog.get_logger(__name__)
 # A server that is busy, restarting or behind a proxy that lost it; anything else below 500 is our fault.
 TEMPORARY = {408, 409, 425, 429}
 
+# The client checks neither that an answer is JSON nor that it has the shape it expects.
+NO_ANSWER = (openai.APIError, ValueError, TypeError, AttributeError)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -184,7 +187,7 @@ class OpenAIEmbedder(Embedder):
                 return self._ask(texts, timeout=timeout)
             except openai.APIStatusError as error:
                 raise self._failure(error) from None
-            except (openai.APIError, ValueError) as error:  # ValueError: an answer that is not JSON
+            except NO_ANSWER as error:
                 raise ProviderUnavailable(f"The embedding endpoint gave no usable answer: {error}") from error
 
     @contextmanager

@@ -33,7 +33,7 @@ def _random_orthogonal(hidden: int, dimensions: int) -> FloatArray:
 
 
 def fit(
-    embed: Callable[[Sequence[str]], Iterable[FloatArray]], vocabulary: dict[str, int], *, dimensions: int
+    embed: Callable[[Sequence[str]], Iterable[FloatArray]], vocabulary: dict[str, int], *, dimensions: int, texts: int = 2000
 ) -> FloatArray:
     """The principal axes of a model's token vectors, from no data but its own vocabulary.
 

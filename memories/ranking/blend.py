@@ -14,12 +14,16 @@ def recency(age_seconds: Floats, profile: Profile) -> Floats:
 
 
 def blend(similarity: Floats, importance: Floats, age_seconds: Floats, profile: Profile) -> Floats:
-    """Weighted mean in 0..1, where `strength` says how far importance and recency replace similarity."""
-    share, strength = _shares(profile), profile.strength
-    score: Floats = (
-        (1 - strength * (share[1] + share[2])) * similarity
-        + strength * share[1] * importance
-        + strength * share[2] * recency(age_seconds, profile)
+    """0..1: the weighted mean of the three, as far as `strength` lets importance and recency replace similarity.
+
+    At strength 1 it is the plain weighted mean. Below, the two are worth no more than the best similarity: where
+    a question is hardly met, all similarities are small, and importance would otherwise decide the order.
+    """
+    _, important, recent = _shares(profile)
+    best = float(similarity.max(initial=0.0))
+    worth = profile.strength * (best + profile.strength * (1 - best))
+    score: Floats = (1 - profile.strength * (important + recent)) * similarity + worth * (
+        important * importance + recent * recency(age_seconds, profile)
     )
     return score
 

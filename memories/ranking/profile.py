@@ -97,9 +97,8 @@ class Profile:
     """Lexemes per row at which a scope counts half as one of long messages."""
     question_length: float = 16.0
     """Lexemes at which a message that asks counts half as nothing but a question."""
-    k1_short: float = 0.9
-    k1_long: float = 1.2
-    b_short: float = 0.4
+    k1: float = 1.2
+    b_short: float = 0.75
     b_long: float = 1.0
     window_own: float = 3.0
     """How often the row's own words count in the window, beside once for each neighbour's."""
@@ -108,6 +107,10 @@ class Profile:
     """Turns that still count as neighbours."""
     fade: float = 0.5
     """What is left of a neighbour's match per turn of distance."""
+    dense_floor: float = 0.0
+    """A cosine that means nothing in common, with this embedding model."""
+    late_floor: float = 0.15
+    """The same for late interaction."""
     late_depth: int = 50
     """Rows of the first stage that the second one looks at."""
     late_fade: float = 0.9

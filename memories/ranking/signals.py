@@ -35,12 +35,16 @@ def bm25(
     return score
 
 
-def to_unit(values: Floats) -> Floats:
-    """Stretch to 0..1 over the candidates; NaN counts as their mean, and no spread as no evidence."""
+def to_unit(values: Floats, floor: float = np.inf) -> Floats:
+    """Stretch to 0..1 over the candidates, from `floor` where even the least is above it.
+
+    NaN counts as the mean of the others, and no spread as no evidence. The floor matters in small scopes, where
+    the least of a few good matches must not be taken for none.
+    """
     known = ~np.isnan(values)
     if not known.any():
         return np.zeros_like(values)
-    low, high = float(values[known].min()), float(values[known].max())
+    low, high = min(float(values[known].min()), floor), float(values[known].max())
     if high - low < 1e-9:
         return np.zeros_like(values)
     stretched = (values - low) / (high - low)

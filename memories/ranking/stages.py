@@ -38,10 +38,7 @@ class Saturation(NamedTuple):
 def saturation(profile: Profile, average_length: float) -> Saturation:
     """BM25's constants for a scope: long messages want length normalised in full."""
     share = _longness(profile, average_length)
-    return Saturation(
-        _between(profile.k1_short, profile.k1_long, share),
-        _between(profile.b_short, profile.b_long, share),
-    )
+    return Saturation(profile.k1, _between(profile.b_short, profile.b_long, share))
 
 
 def first_stage(question: Question, candidates: Candidates, scope: Scope, profile: Profile) -> Ranking:
@@ -76,7 +73,10 @@ def second_stage(
     near = Neighbourhood.of(candidates.conversations[rows], candidates.turns[rows], 1)
     late, late_window = late_signals(matches, tokens, near, profile)
     signals = {name: values[rows] for name, values in first.signals.items()}
-    signals |= {"late": to_unit(late), "late_window": to_unit(late_window)}
+    signals |= {
+        "late": to_unit(late, floor=profile.late_floor),
+        "late_window": to_unit(late_window, floor=profile.late_floor),
+    }
     anew = _contributions(
         signals,
         _weights((profile.second_short, profile.second_long), signals, scope, profile),
@@ -119,10 +119,10 @@ def _content(
     signals = {}
     if profile.mode != "vector":
         wide, wide_lengths = near.window(frequencies, own), near.window(lengths, own)
-        signals["lexical"] = to_unit(bm25(frequencies, lengths, average, idf, k1=k1, b=b))
-        signals["window"] = to_unit(bm25(wide, wide_lengths, average * (own + 2), idf, k1=k1, b=b))
+        signals["lexical"] = to_unit(bm25(frequencies, lengths, average, idf, k1=k1, b=b), floor=0.0)
+        signals["window"] = to_unit(bm25(wide, wide_lengths, average * (own + 2), idf, k1=k1, b=b), floor=0.0)
     if profile.mode != "text" and not np.isnan(candidates.cosines).all():
-        signals["dense"] = to_unit(candidates.cosines.astype(np.float64))
+        signals["dense"] = to_unit(candidates.cosines.astype(np.float64), floor=profile.dense_floor)
     return signals
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import psycopg
 from django.db import OperationalError, connection, connections
 from pgvector import HalfVector
+from pgvector.psycopg.halfvec import HalfVectorBinaryDumper
 from psycopg import sql
 
 from memories.vectors.base import (
@@ -31,9 +32,12 @@ HNSW_SETTINGS = {
     "hnsw.max_scan_tuples": "20000",
 }
 
+# Vectors travel in binary, and a cast tells PostgreSQL their type, so that no connection must ask for it first.
+psycopg.adapters.register_dumper(HalfVector, HalfVectorBinaryDumper)
+
 WRITE = """
 INSERT INTO memories_memoryvector (tenant_id, memory_id, model_id, chunk, owner, content_hash, embedding)
-SELECT %(tenant)s, %(memory)s, %(model)s, %(chunk)s, m.owner, %(content_hash)s, %(embedding)s
+SELECT %(tenant)s, %(memory)s, %(model)s, %(chunk)s, m.owner, %(content_hash)s, %(embedding)s::halfvec
 FROM memories_memory m WHERE m.id = %(memory)s AND m.tenant_id = %(tenant)s
 """
 
@@ -126,7 +130,7 @@ class PgVectorIndex(VectorIndex):
         self, tenant: UUID, model: IndexedModel, vector: Vector, *, limit: int, scope: Scope
     ) -> list[Neighbour]:
         params: dict[str, Any] = {
-            "tenant": tenant, "model": model.id, "vector": str(HalfVector(vector).to_text()), "limit": limit,
+            "tenant": tenant, "model": model.id, "vector": HalfVector(vector).to_text(), "limit": limit,
             "user_id": scope.user_id, "agent_id": scope.agent_id, "conversation_id": scope.conversation_id,
             "kinds": list(scope.kinds) if scope.kinds is not None else None,
             "tiers": list(scope.tiers) if scope.tiers is not None else None,
@@ -166,6 +170,9 @@ class PgVectorIndex(VectorIndex):
     def ping(self) -> None:
         with _available(), connection.cursor() as cursor:
             cursor.execute("SELECT 1")
+
+    def close(self) -> None:
+        """The connections are Django's."""
 
     @staticmethod
     def _index_name(model: IndexedModel) -> str:

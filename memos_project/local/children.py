@@ -67,22 +67,12 @@ def python_program(*arguments: str, stop_seconds: float = 10) -> Program:
 
 
 def python_processes(plan: Plan) -> list[Child]:
-    web = [
-        "--bind",
-        f"{plan.host}:{plan.port}",
-        "--worker-class",
-        "gthread",
-        "--workers",
-        "2",
-        "--threads",
-        "8",
-    ]
-    web += ["--timeout", "120", "--graceful-timeout", "8", "--keep-alive", "30", "--no-control-socket"]
+    web = ["--config", "python:memos_project.local.web", "--bind", f"{plan.host}:{plan.port}", "--workers", "2"]
     worker = ["--pool", "threads", "--concurrency", "2", "--without-gossip", "--without-mingle"]
     # As root it would warn of pickled tasks at each start; ours are JSON.
     celery = ["-W", "ignore:You're running the worker", "-m", "celery", "--quiet", "--app", "memos_project"]
     return [
-        Child("web", python_program("-m", "gunicorn", "memos_project.wsgi", *web)),
+        Child("web", python_program("-m", "gunicorn", *web)),
         Child("worker", python_program(*celery, "worker", *worker, stop_seconds=20)),
         Child("beat", python_program(*celery, "beat", "--pidfile=")),
     ]

@@ -125,6 +125,11 @@ class TestSignals:
         assert to_unit(np.array([np.nan, np.nan])).tolist() == [0.0, 0.0]
         assert to_unit(np.array([2.0, 2.0])).tolist() == [0.0, 0.0]
 
+    def test_a_floor_keeps_the_lesser_of_two_good_matches(self):
+        assert to_unit(np.array([0.6, 0.3]), floor=0.0).tolist() == [1.0, 0.5]
+        assert to_unit(np.array([0.6]), floor=0.0).tolist() == [1.0]
+        assert to_unit(np.array([0.5, 0.0, -0.5]), floor=0.0).tolist() == [1.0, 0.5, 0.0]
+
     def test_neighbours_are_turns_of_the_same_conversation(self):
         near = Neighbourhood.of(np.array([1, 0, 0, 0, -1], np.int32), np.array([2, 3, 1, 2, 2], np.int32), 2)
         values = np.array([10.0, 1.0, 2.0, 4.0, 100.0])
@@ -227,7 +232,7 @@ class TestFirstStage:
 
     def test_saturation_follows_the_length_of_the_messages(self):
         short, long = saturation(DEFAULT_PROFILE, 15.0), saturation(DEFAULT_PROFILE, 300.0)
-        assert short == pytest.approx((0.9, 0.4), abs=0.01)
+        assert short == pytest.approx((1.2, 0.75), abs=0.01)
         assert long == pytest.approx((1.2, 1.0), abs=0.01)
 
 
@@ -237,6 +242,12 @@ class TestConfidence:
         missed = rank(candidates(frequencies=[[0, 0], [0, 1], [0, 0], [0, 0]], cosines=[0.3, 0.1, 0.1, 0.1]))
         assert met.similarity.max() == met.confidence > 0.8
         assert missed.similarity.max() == missed.confidence < 0.2
+
+    def test_a_scope_of_one_or_two_memories(self):
+        one = rank(candidates(n=1, frequencies=[[1, 1]], cosines=[0.6], roles=[0]))
+        assert one.similarity[0] == one.confidence > 0.8
+        two = rank(candidates(n=2, frequencies=[[1, 1], [1, 1]], cosines=[0.6, 0.5], roles=[0, 0]))
+        assert two.similarity[1] > 0.8 * two.similarity[0]
 
     def test_words_or_vectors_alone_tell_too(self):
         words = rank(candidates(frequencies=[[1, 1], [0, 0], [0, 0], [0, 0]], cosines=[np.nan] * 4))
@@ -297,6 +308,11 @@ class TestBlend:
         importance, age = np.array([0.0, 1.0, 1.0]), np.zeros(3)
         scores = blend(np.array([0.80, 0.79, 0.70]), importance, age, DEFAULT_PROFILE)
         assert np.argsort(-scores).tolist() == [1, 0, 2]
+
+    def test_importance_moves_poor_matches_no_more_than_good_ones(self):
+        importance, age = np.array([0.0, 1.0]), np.zeros(2)
+        scores = blend(np.array([0.10, 0.09]), importance, age, DEFAULT_PROFILE)
+        assert scores[0] > scores[1]
 
     def test_recency_halves(self):
         profile = replace(DEFAULT_PROFILE, half_life_days=2.0)

@@ -12,7 +12,7 @@
         -- What was not frequent when it was counted is rare now, or nearly so.
         SELECT count(*) AS documents FROM (
             SELECT FROM memories_posting p WHERE p.tenant_id = %(tenant)s AND p.term = t.term LIMIT 2000
-        ) some
+        ) counted
     ) r ON f.term IS NULL
 ), ranked AS MATERIALIZED (
     SELECT k.*, sum(k.documents) OVER (ORDER BY k.documents, k.slot) AS read, row_number() OVER (ORDER BY k.documents, k.slot) AS place

@@ -1,0 +1,105 @@
+"""Python processes forked off the supervisor, so that what they import is in memory once.
+
+Django, Celery and what they bring along are 110 MB, of which a process then changes some 20.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import IO
+
+from setproctitle import setproctitle
+
+from memos_project.local.launch import die_with
+
+
+class Forked:
+    """What of subprocess.Popen the supervisor needs, for a process made by `fork`."""
+
+    def __init__(self, pid: int, stdout: IO[bytes]) -> None:
+        self.pid = pid
+        self.stdout = stdout
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def fork(main: Callable[[Sequence[str]], None], argv: Sequence[str], *, keep: Sequence[int]) -> Forked:
+    """Run `main(argv)` in a process of its own; `keep` are the descriptors that stay open in it."""
+    parent = os.getpid()
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os._exit(child(main, argv, parent=parent, output=writer, keep=keep))
+    os.close(writer)
+    return Forked(pid, open(reader, "rb", buffering=0))
+
+
+def child(
+    main: Callable[[Sequence[str]], None],
+    argv: Sequence[str],
+    *,
+    parent: int,
+    output: int,
+    keep: Sequence[int],
+) -> int:
+    """Leave everything of the supervisor's behind, run, and return the exit status."""
+    try:
+        die_with(parent, signal.SIGKILL)
+        os.setsid()
+        reset_signals()
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        close_all_but(keep)
+        setproctitle(" ".join(argv))
+        sys.argv = list(argv)
+        main(argv)
+    except SystemExit as end:
+        return exit_status(end)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return 0
+
+
+def reset_signals() -> None:
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+def close_all_but(keep: Sequence[int]) -> None:
+    """Above all the lock of the data folder, which would outlive the supervisor in its children."""
+    low = 3
+    for descriptor in sorted(keep):
+        os.closerange(low, descriptor)
+        low = descriptor + 1
+    os.closerange(low, os.sysconf("SC_OPEN_MAX"))
+
+
+def exit_status(end: SystemExit) -> int:
+    if isinstance(end.code, str):
+        print(end.code, file=sys.stderr)
+    return end.code if isinstance(end.code, int) else int(end.code is not None)
