@@ -26,9 +26,9 @@ from memos_project.db import fetch_prepared
 SQL = Path(__file__).parent / "sql" / "recall"
 
 # How many of each list are looked at, from how many of the best the turns around are fetched, and how far.
-CANDIDATES = 150
+CANDIDATES = 75
 SEEDS = 20
-REACH = 2
+REACH = 1
 # Postings that a search in a large scope may read to choose its candidates.
 POSTINGS = 20_000
 TYPICAL_LENGTH = 25.0

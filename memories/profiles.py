@@ -47,7 +47,7 @@ def with_overrides(profile: Profile, overrides: Mapping[str, Any]) -> Profile:
 
 def _fitting(field: str, present: object, value: object) -> Any:
     if isinstance(present, Weights):
-        known = {each.name for each in fields(Weights)}
+        known = {each.name for each in fields(present)}
         if not isinstance(value, dict) or set(value) - known:
             raise InvalidInput(f"An object with any of {', '.join(sorted(known))}.", field=field)
         return replace(present, **{name: _fitting(f"{field}.{name}", 0.0, each) for name, each in value.items()})

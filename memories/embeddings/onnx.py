@@ -19,6 +19,7 @@ from memories.embeddings.base import (
     ModelSpec,
     ProviderRejected,
     Runtime,
+    TokenArray,
     quantized,
     truncated,
     unit,
@@ -28,8 +29,8 @@ from memories.embeddings.modelfiles import ModelFiles, in_folder, packaged, prep
 from memories.embeddings.projection import token_projection
 from memories.embeddings.session import Ids, hidden_states, open_session
 
-# Tokens in one run, padding included: memory rises with it, and beyond this, speed hardly does.
-BATCH_TOKENS = 2048
+# Tokens in one run, padding included: memory rises with it, and beyond this, speed does not.
+BATCH_TOKENS = 512
 
 
 class OnnxEmbedder(Embedder):
@@ -76,9 +77,8 @@ class OnnxEmbedder(Embedder):
         encodings: dict[int, Encoding] = {}
         for batch in _batches([len(each) for each in ids]):
             states = hidden_states(self._session, [ids[index] for index in batch])
-            encodings |= {
-                index: self._encoding(each, tokenized[index].tokens) for index, each in zip(batch, states, strict=True)
-            }
+            for index, own, tokens in zip(batch, states, self._tokens(states), strict=True):
+                encodings[index] = Encoding(truncated(own.mean(axis=0), self.spec.dimensions), tokens)
         return [encodings[index] for index in range(len(texts))]
 
     def _window(self, ids: list[int]) -> Ids:
@@ -87,13 +87,13 @@ class OnnxEmbedder(Embedder):
             ids if len(ids) <= self.spec.max_tokens else [*ids[: self.spec.max_tokens - 1], ids[-1]]
         )
 
-    def _encoding(self, states: FloatArray, pieces: Sequence[str]) -> Encoding:
-        vector = truncated(states.mean(axis=0), self.spec.dimensions)
+    def _tokens(self, states: Sequence[FloatArray]) -> Sequence[TokenArray | None]:
         if self._projection is None:
-            return Encoding(vector)
+            return [None] * len(states)
         # Without [CLS] and [SEP], which stand for nothing in the text.
-        inner = slice(1, len(states) - 1) if len(states) > 2 else slice(0, len(states))
-        return Encoding(vector, quantized(unit(unit(states[inner]) @ self._projection)), tuple(pieces[inner]))
+        inner = [each[1:-1] if len(each) > 2 else each for each in states]
+        rows = quantized(unit(np.concatenate(inner) @ self._projection))
+        return np.split(rows, np.cumsum([len(each) for each in inner])[:-1])
 
 
 def _files(spec: ModelSpec) -> ModelFiles:

@@ -33,7 +33,11 @@ def _random_orthogonal(hidden: int, dimensions: int) -> FloatArray:
 
 
 def fit(
-    embed: Callable[[Sequence[str]], Iterable[FloatArray]], vocabulary: dict[str, int], *, dimensions: int, texts: int = 2000
+    embed: Callable[[Sequence[str]], Iterable[FloatArray]],
+    vocabulary: dict[str, int],
+    *,
+    dimensions: int,
+    texts: int = 2000,
 ) -> FloatArray:
     """The principal axes of a model's token vectors, from no data but its own vocabulary.
 
@@ -46,7 +50,7 @@ def fit(
     )
     odds = 1 / (np.arange(len(words)) + 51)
     rng = np.random.RandomState(SEED)
-    texts = [" ".join(rng.choice(words, 12, p=odds / odds.sum())) for _ in range(2000)]
-    vectors = np.concatenate(list(embed(texts))).astype(np.float64)
+    drawn = [" ".join(rng.choice(words, 12, p=odds / odds.sum())) for _ in range(texts)]
+    vectors = np.concatenate(list(embed(drawn))).astype(np.float64)
     _, axes = np.linalg.eigh(vectors.T @ vectors)
     return np.asarray(axes[:, ::-1][:, :dimensions], np.float32)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 import json
 import os
 import subprocess
 import sys
 import time
+import warnings
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
+from memos_project.local.forks import Forked, open_descriptors
 from memos_project.local.log import Lines
 from memos_project.local.process import Program, Server
+
+type Process = subprocess.Popen[bytes] | Forked
 
 FIRST_DELAY = 0.5  # seconds before a process that ended is started again; doubled each time it ends early
 LONGEST_DELAY = 30.0
@@ -40,7 +47,7 @@ class Child:
     name: str
     program: Program
     server: Server | None = None
-    process: subprocess.Popen[bytes] | None = None
+    process: Process | None = None
     started: float = 0
     early_ends: int = 0
     restart: bool = True
@@ -55,24 +62,81 @@ class Child:
         return float(min(LONGEST_DELAY, FIRST_DELAY * 2 ** (self.early_ends - 1)))
 
 
-def python_program(*arguments: str, stop_seconds: float = 10) -> Program:
-    # Two arenas instead of eight per core, and no idle threads of numpy: a third less memory with threads.
-    frugal = {"MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    environ = {name: os.environ.get(name, value) for name, value in frugal.items()}
-    return Program(
-        argv=[sys.executable, *arguments],
-        environ={**environ, "PYTHONUNBUFFERED": "1"},
-        stop_seconds=stop_seconds,
-    )
+def environment(home: Path) -> dict[str, str]:
+    """What every process needs to find in its environment before it begins; the user's own values win."""
+    metrics = home / "metrics"
+    values = {
+        "DJANGO_SETTINGS_MODULE": "memos_project.settings",
+        "PYTHONUNBUFFERED": "1",
+        # Two arenas instead of eight per core, and no idle threads of numpy's: threads then cost little.
+        "MALLOC_ARENA_MAX": "2",
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        # Where the processes put their numbers together: /metrics then speaks for all of them.
+        "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+    }
+    return {**values, **os.environ}
+
+
+def preload() -> set[int]:
+    """Import what the Python processes need, for all of them, and return the descriptors this opened.
+
+    None of it may start threads or connect. What it opens (Prometheus keeps its numbers in mapped files) must
+    stay open in the children: they close it themselves, when the number could be another file's.
+    """
+    before = open_descriptors()
+    for name in SHARED:
+        importlib.import_module(name)
+    importlib.import_module("memos_project.celery").app.loader.import_default_modules()
+    gc.collect()
+    gc.freeze()  # the collector would write into every object, and with that copy it
+    return open_descriptors() - before
+
+
+SHARED = (
+    "memos_project.wsgi",
+    "memos_project.urls",
+    "gunicorn.workers.gthread",
+    "celery.bin.celery",
+    "celery.apps.worker",
+    "celery.apps.beat",
+    "celery.concurrency.thread",
+    "django_celery_beat.schedulers",
+    "tokenizers",
+)
+
+
+def run_gunicorn() -> None:
+    importlib.import_module("gunicorn.app.wsgiapp").run()
+
+
+def run_celery() -> None:
+    # As root it would warn of pickled tasks at each start; ours are JSON.
+    warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
+    importlib.import_module("celery.bin.celery").main()
+
+
+def prepare_program() -> Program:
+    return Program(argv=[sys.executable, "manage.py", "prepare"])
 
 
 def python_processes(plan: Plan) -> list[Child]:
-    web = ["--config", "python:memos_project.local.web", "--bind", f"{plan.host}:{plan.port}", "--workers", "2"]
-    worker = ["--pool", "threads", "--concurrency", "2", "--without-gossip", "--without-mingle"]
-    # As root it would warn of pickled tasks at each start; ours are JSON.
-    celery = ["-W", "ignore:You're running the worker", "-m", "celery", "--quiet", "--app", "memos_project"]
+    web = ["gunicorn", "--config", "python:memos_project.local.web", "--workers", "2"]
+    web += ["--bind", f"{plan.host}:{plan.port}"]
+    celery = ["celery", "--quiet", "--app", "memos_project"]
+    worker = [
+        *celery,
+        "worker",
+        "--pool",
+        "threads",
+        "--concurrency",
+        "2",
+        "--without-gossip",
+        "--without-mingle",
+    ]
+    beat = [*celery, "beat", "--pidfile="]
     return [
-        Child("web", python_program("-m", "gunicorn", *web)),
-        Child("worker", python_program(*celery, "worker", *worker, stop_seconds=20)),
-        Child("beat", python_program(*celery, "beat", "--pidfile=")),
+        Child("web", Program(web, main=run_gunicorn)),
+        Child("worker", Program(worker, main=run_celery, stop_seconds=20)),
+        Child("beat", Program(beat, main=run_celery)),
     ]

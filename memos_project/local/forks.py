@@ -5,12 +5,9 @@ Django, Celery and what they bring along are 110 MB, of which a process then cha
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
-import subprocess
 import sys
-import time
 import traceback
 from collections.abc import Callable, Sequence
 from typing import IO
@@ -43,8 +40,8 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
-def fork(main: Callable[[Sequence[str]], None], argv: Sequence[str], *, keep: Sequence[int]) -> Forked:
-    """Run `main(argv)` in a process of its own; `keep` are the descriptors that stay open in it."""
+def fork(main: Callable[[], object], argv: Sequence[str], *, keep: Sequence[int]) -> Forked:
+    """Run `main` under that command line in a process of its own, with no descriptors open but `keep`."""
     parent = os.getpid()
     reader, writer = os.pipe()
     pid = os.fork()
@@ -55,7 +52,7 @@ def fork(main: Callable[[Sequence[str]], None], argv: Sequence[str], *, keep: Se
 
 
 def child(
-    main: Callable[[Sequence[str]], None],
+    main: Callable[[], object],
     argv: Sequence[str],
     *,
     parent: int,
@@ -67,12 +64,13 @@ def child(
         die_with(parent, signal.SIGKILL)
         os.setsid()
         reset_signals()
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
         close_all_but(keep)
         setproctitle(" ".join(argv))
         sys.argv = list(argv)
-        main(argv)
+        main()
     except SystemExit as end:
         return exit_status(end)
     except BaseException:
@@ -97,6 +95,11 @@ def close_all_but(keep: Sequence[int]) -> None:
         os.closerange(low, descriptor)
         low = descriptor + 1
     os.closerange(low, os.sysconf("SC_OPEN_MAX"))
+
+
+def open_descriptors() -> set[int]:
+    with os.scandir("/dev/fd") as entries:
+        return {int(entry.name) for entry in entries}
 
 
 def exit_status(end: SystemExit) -> int:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
@@ -43,6 +43,7 @@ class Program:
     """A command line, and how its process is asked to end."""
 
     argv: Sequence[str]
+    main: Callable[[], object] | None = None  # a Python program that is forked off instead
     account: Account = CURRENT_USER
     environ: Mapping[str, str] = field(default_factory=dict)
     stop_signal: signal.Signals = signal.SIGTERM

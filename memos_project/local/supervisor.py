@@ -1,7 +1,7 @@
 """Keeps the processes of memOS running: `python -m memos_project.local.supervisor PLAN`.
 
-It imports neither Django nor the stores' clients, as it stays in memory all day: what needs them is a child.
-One thread, one loop: `attend` passes on output, notices who ended, and starts them again.
+One thread, one loop: `attend` passes on output, notices who ended, and starts them again. The Python
+processes are forked off it, so it must never connect to anything or start a thread itself.
 """
 
 from __future__ import annotations
@@ -11,21 +11,22 @@ import errno
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, cast
 
-from memos_project.local import connections, folder, postgres, process, valkey, welcome
-from memos_project.local.children import Child, Plan, python_processes, python_program
+from memos_project.local import connections, folder, forks, postgres, process, valkey, welcome
+from memos_project.local.children import Child, Plan, Process, preload, prepare_program, python_processes
 from memos_project.local.connections import Connections
 from memos_project.local.log import Log
 from memos_project.local.postgres import Postgres
-from memos_project.local.process import Server, StartError
+from memos_project.local.process import Program, Server, StartError
 from memos_project.local.valkey import Valkey
 
 START_SECONDS = 120.0
@@ -44,6 +45,7 @@ class Supervisor:
         self.home = Path(plan.home)
         self.log = log
         self.alive = alive  # open in every child: who holds it locked knows that none is left
+        self.shared: set[int] = set()
         self.children: list[Child] = []
         self.selector = selectors.DefaultSelector()
         self.signals = 0
@@ -89,7 +91,7 @@ class Supervisor:
         child.start_at, child.started = None, time.monotonic()
         if child.server is not None:
             child.server.clear_leftovers()
-        child.process = process.spawn(child.program, output=subprocess.PIPE, keep=[self.alive.fileno()])
+        child.process = launch(child.program, keep=[self.alive.fileno(), *self.shared])
         pipe = output_of(child.process)
         os.set_blocking(pipe.fileno(), False)
         self.selector.register(pipe, selectors.EVENT_READ, child)
@@ -141,6 +143,8 @@ class Supervisor:
         self.start(child)
 
     def start_servers(self) -> None:
+        shutil.rmtree(self.home / "metrics", ignore_errors=True)
+        (self.home / "metrics").mkdir()
         database = cache = None
         if self.plan.embed_postgres:
             self.log.say("starting PostgreSQL")
@@ -162,10 +166,11 @@ class Supervisor:
     def prepare(self) -> None:
         """Migrations, first tenant, key and user, and the embedding model, in a child that ends."""
         self.log.say("preparing the database")
-        child = Child("prepare", python_program("manage.py", "prepare"), restart=False)
+        child = Child("prepare", prepare_program(), restart=False)
         self.add(child)
         running = child.process
         assert running is not None
+        self.shared = preload()  # meanwhile, on another core
         self.wait_for(lambda: running.poll() is not None, "The database was not prepared")
         self.children.remove(child)
         self.drain(child, running)
@@ -185,7 +190,7 @@ class Supervisor:
                 self.end(child, child.process)
         self.log.say("stopped")
 
-    def end(self, child: Child, running: subprocess.Popen[bytes]) -> None:
+    def end(self, child: Child, running: Process) -> None:
         """Ask the process to end, pass on its last words, and insist when its time is over."""
         running.send_signal(child.program.stop_signal)
         asked = time.monotonic()
@@ -197,24 +202,31 @@ class Supervisor:
         end_session(running)
         self.drain(child, running)
 
-    def drain(self, child: Child, ended: subprocess.Popen[bytes]) -> None:
+    def drain(self, child: Child, ended: Process) -> None:
         pipe = output_of(ended)
         while not pipe.closed and self.pass_on(child, pipe):
             pass
 
 
-def output_of(running: subprocess.Popen[bytes]) -> IO[bytes]:
+def launch(program: Program, *, keep: Sequence[int]) -> Process:
+    if program.main is not None:
+        return forks.fork(program.main, program.argv, keep=keep)
+    return process.spawn(program, output=subprocess.PIPE, keep=keep)
+
+
+def output_of(running: Process) -> IO[bytes]:
     assert running.stdout is not None
     return running.stdout
 
 
-def end_session(leader: subprocess.Popen[bytes]) -> None:
+def end_session(leader: Process) -> None:
     """End what a process that is gone has left of its session."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader.pid, signal.SIGKILL)
 
 
-def describe(status: int) -> str:
+def describe(status: int | None) -> str:
+    assert status is not None
     return f"status {status}" if status >= 0 else signal.Signals(-status).name
 
 

@@ -34,7 +34,7 @@ logger_class = OurLogger
 
 
 def when_ready(server: Any) -> None:
-    """Before the workers are forked: import the views now, and keep the collector from touching what is shared."""
+    """Before the workers are forked: import the views, and keep the collector off what is shared."""
     assert get_resolver().url_patterns
     gc.collect()
     gc.freeze()

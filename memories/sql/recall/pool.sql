@@ -14,7 +14,7 @@
     SELECT s.documents, s.average_length, w.frequencies FROM scope s CROSS JOIN weights w
 )
 SELECT m.id, m.conversation_id, m.turn, m.speaker, m.role, m.occurred_at, m.length, m.importance,
-       length(m.content) < 90 AND rtrim(m.content) LIKE '%%?' AS asks,
+       rtrim(m.content) LIKE '%%?' AS asks,
        (
            SELECT max(1 - (v.embedding::halfvec({dimensions}) <=> %(vector)s::halfvec({dimensions})))
            FROM memories_memoryvector v WHERE v.memory_id = m.id AND v.model_id = {model}

@@ -73,7 +73,9 @@ class EmbedderContract:
         assert np.isfinite(embedder.embed_query(text).vector).all()
 
     def test_a_query_longer_than_the_window_is_cut_off(self):
-        assert np.linalg.norm(self.embedder().embed_query("river " * 5_000).vector) == pytest.approx(1, abs=1e-5)
+        assert np.linalg.norm(self.embedder().embed_query("river " * 5_000).vector) == pytest.approx(
+            1, abs=1e-5
+        )
 
     def test_prefixes_are_put_before_the_text(self):
         plain = self.embedder()

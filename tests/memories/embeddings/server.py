@@ -69,7 +69,11 @@ class Handler(BaseHTTPRequestHandler):
             if behaviour.numbers is not None:
                 numbers[:] = behaviour.numbers
             packed = request.get("encoding_format") == "base64" and behaviour.base64
-            embedding = base64.b64encode(numbers.astype(np.float32).tobytes()).decode() if packed else numbers.tolist()
+            embedding = (
+                base64.b64encode(numbers.astype(np.float32).tobytes()).decode()
+                if packed
+                else numbers.tolist()
+            )
             data.append({"object": "embedding", "index": index, "embedding": embedding})
         if behaviour.shuffled:
             data.reverse()
@@ -86,7 +90,11 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self, status, body, headers=None):
         try:
             self.send_response(status)
-            for name, value in {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}.items():
+            for name, value in {
+                "content-type": "application/json",
+                "content-length": str(len(body)),
+                **(headers or {}),
+            }.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)

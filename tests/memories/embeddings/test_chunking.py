@@ -40,7 +40,10 @@ def test_ends_with_a_sentence_rather_than_in_one():
 
 def test_ends_with_a_paragraph_rather_than_a_sentence():
     text = "One two three. Four five six\n\nseven eight. Nine ten eleven twelve thirteen."
-    assert chunks(text, overlap=0) == ["One two three. Four five six", "seven eight. Nine ten eleven twelve thirteen."]
+    assert chunks(text, overlap=0) == [
+        "One two three. Four five six",
+        "seven eight. Nine ten eleven twelve thirteen.",
+    ]
 
 
 def test_ends_at_a_word_when_there_is_no_sentence():
@@ -86,7 +89,8 @@ def test_long_text_is_cut_in_little_time():
 
 
 @pytest.mark.parametrize(
-    ("text", "at_least"), [("internationalization", 5), ("1234567890", 5), ("日本語", 6), ("🙂", 3), ("a, b", 3), ("", 0)]
+    ("text", "at_least"),
+    [("internationalization", 5), ("1234567890", 5), ("日本語", 6), ("🙂", 3), ("a, b", 3), ("", 0)],
 )
 def test_estimate_is_on_the_high_side(text, at_least):
     starts = estimate(text)

@@ -7,12 +7,17 @@ from tests.memories.embeddings.contract import EmbedderContract, TokenContract
 
 class TestHashEmbedder(EmbedderContract, TokenContract):
     def embedder(self, **changes):
-        return HashEmbedder(ModelSpec(**{"name": "test", "provider": "hash", "dimensions": 256, **changes}), Runtime())
+        return HashEmbedder(
+            ModelSpec(**{"name": "test", "provider": "hash", "dimensions": 256, **changes}), Runtime()
+        )
 
     def test_shared_words_make_texts_alike(self):
         embedder = self.embedder()
         query = embedder.embed_query("where is the garden").vector
-        near, far = (embedder.embed_query(text).vector for text in ("the garden is behind the house", "quarterly tax report"))
+        near, far = (
+            embedder.embed_query(text).vector
+            for text in ("the garden is behind the house", "quarterly tax report")
+        )
         assert query @ near > query @ far + 0.2
 
     def test_vectors_never_change(self):

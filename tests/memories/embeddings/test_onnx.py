@@ -46,7 +46,10 @@ def test_a_vector_does_not_depend_on_the_texts_beside_it(embedder):
 def test_the_plain_model_agrees_with_the_prepared_one(embedder, tmp_path):
     spec = ModelSpec(name="minilm", provider="onnx", dimensions=384)
     plain = OnnxEmbedder(spec, Runtime(prepared=tmp_path))
-    for text in ("When did they meet?", "A long walk by the sea cleared her head, and she wrote all evening."):
+    for text in (
+        "When did they meet?",
+        "A long walk by the sea cleared her head, and she wrote all evening.",
+    ):
         assert plain.embed_query(text).vector @ embedder().embed_query(text).vector > 0.985
 
 
@@ -61,14 +64,22 @@ def test_special_tokens_have_no_token_vector(embedder):
 
 
 def test_projected_tokens_rank_as_the_whole_ones(embedder):
-    texts = ["my cat sleeps all day", "the train was late again", "we bought bread", "a cold grey morning by the lake"]
+    texts = [
+        "my cat sleeps all day",
+        "the train was late again",
+        "we bought bread",
+        "a cold grey morning by the lake",
+    ]
     queries = ["Which animal rests?", "What was delayed?", "What did they buy?", "What was the weather like?"]
 
     def scores(size):
         made = embedder(token_dimensions=size)
         passages = [each.chunks[0].tokens.astype(int) for each in made.embed_passages(texts)]
         asked = [made.embed_query(query).tokens.astype(int) for query in queries]
-        return np.array([[(query @ passage.T).max(axis=1).mean() for passage in passages] for query in asked]) / 127**2
+        return (
+            np.array([[(query @ passage.T).max(axis=1).mean() for passage in passages] for query in asked])
+            / 127**2
+        )
 
     assert np.corrcoef(scores(384).ravel(), scores(128).ravel())[0, 1] > 0.95
     assert (scores(128).argmax(axis=1) == scores(384).argmax(axis=1)).all()
@@ -134,7 +145,9 @@ class TestOwnModel:
 
     def test_is_read_from_its_folder(self, embedder, folder):
         own = embedder(options={"path": str(folder)})
-        assert own.embed_query("a cat").vector @ embedder().embed_query("a cat").vector == pytest.approx(1, abs=1e-4)
+        assert own.embed_query("a cat").vector @ embedder().embed_query("a cat").vector == pytest.approx(
+            1, abs=1e-4
+        )
 
     def test_token_vectors_without_a_projection_are_reduced_at_random(self, embedder, folder):
         tokens = embedder(options={"path": str(folder)}, token_dimensions=64).embed_query("a cat").tokens

@@ -55,7 +55,9 @@ def only(embedded):
 @pytest.mark.parametrize("packed", [True, False])
 def test_takes_both_encodings(embedder, behaviour, packed):
     behaviour.base64 = packed
-    np.testing.assert_allclose(only(embedder().embed_passages(["a cat"])), unit(vector("a cat", 32)), atol=1e-6)
+    np.testing.assert_allclose(
+        only(embedder().embed_passages(["a cat"])), unit(vector("a cat", 32)), atol=1e-6
+    )
 
 
 def test_asks_for_the_model_of_the_options(embedder, behaviour):
@@ -77,7 +79,9 @@ class TestBatches:
         assert [len(request["input"]) for request in behaviour.requests] == [4, 4, 2]
 
     def test_by_tokens(self, embedder, behaviour):
-        embedder(options={"batch_tokens": 50}).embed_passages(["seven words make about twenty tokens here"] * 4)
+        embedder(options={"batch_tokens": 50}).embed_passages(
+            ["seven words make about twenty tokens here"] * 4
+        )
         assert [len(request["input"]) for request in behaviour.requests] == [3, 1]
 
     def test_a_text_over_the_limit_goes_alone(self, embedder, behaviour):
@@ -99,7 +103,9 @@ class TestDimensions:
         behaviour.shortens = False
         made = embedder(dimensions=8, options={"native_dimensions": 32})
         for _ in range(2):
-            np.testing.assert_allclose(made.embed_query("a cat").vector, unit(vector("a cat", 32)[:8]), atol=1e-6)
+            np.testing.assert_allclose(
+                made.embed_query("a cat").vector, unit(vector("a cat", 32)[:8]), atol=1e-6
+            )
         assert ["dimensions" in request for request in behaviour.requests] == [True, False, False]
 
     def test_a_wrong_size_is_rejected_with_both_numbers(self, embedder, behaviour):
@@ -176,7 +182,9 @@ class TestRejections:
         with pytest.raises(ProviderRejected, match="given 2 texts and answered 1"):
             embedder().embed_passages(["one", "two"])
 
-    @pytest.mark.parametrize("body", [b"{}", b'{"data": []}', b'{"data": null}', b"[]", b'{"data": [{"index": 0}]}'])
+    @pytest.mark.parametrize(
+        "body", [b"{}", b'{"data": []}', b'{"data": null}', b"[]", b'{"data": [{"index": 0}]}']
+    )
     def test_an_answer_of_another_shape(self, embedder, behaviour, body):
         behaviour.body = body
         with pytest.raises((ProviderRejected, ProviderUnavailable)):

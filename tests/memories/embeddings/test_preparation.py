@@ -64,7 +64,9 @@ def folder(tmp_path):
 def graph_of_another_kind():
     node = onnx.helper.make_node("Cast", ["input_ids"], ["numbers"], to=1)
     shape = onnx.helper.make_node("Unsqueeze", ["numbers", "last"], ["hidden"])
-    ids, mask = (onnx.helper.make_tensor_value_info(name, 7, ["b", "s"]) for name in ("input_ids", "attention_mask"))
+    ids, mask = (
+        onnx.helper.make_tensor_value_info(name, 7, ["b", "s"]) for name in ("input_ids", "attention_mask")
+    )
     hidden = onnx.helper.make_tensor_value_info("hidden", 1, ["b", "s", 1])
     last = onnx.numpy_helper.from_array(np.array([-1]), "last")
     graph = onnx.helper.make_graph([node, shape], "other", [ids, mask], [hidden], [last])

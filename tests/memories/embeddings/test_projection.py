@@ -21,7 +21,9 @@ def test_the_packaged_model_has_its_own(dimensions):
 
 
 def test_the_committed_file_is_what_fitting_gives(models):
-    embedder = OnnxEmbedder(ModelSpec(name="m", provider="onnx", dimensions=384), Runtime(threads=2, prepared=models))
+    embedder = OnnxEmbedder(
+        ModelSpec(name="m", provider="onnx", dimensions=384), Runtime(threads=2, prepared=models)
+    )
     tokenizer = embedder._tokenizer
 
     def embed(texts):
@@ -30,10 +32,10 @@ def test_the_committed_file_is_what_fitting_gives(models):
             for states in hidden_states(embedder._session, ids):
                 yield unit(states[1:-1])
 
-    fitted = fit(embed, tokenizer.get_vocab(), dimensions=64)
+    fitted = fit(embed, tokenizer.get_vocab(), dimensions=64, texts=600)
     committed = token_projection(packaged().projection, hidden=384, dimensions=128)
-    # How much of each fitted axis lies in the committed space; signs and order of near-equal axes may differ.
-    assert np.linalg.norm(committed.T @ fitted, axis=0).min() > 0.98
+    # How much of each fitted axis lies in the committed space, which was fitted to more of the same texts.
+    assert np.linalg.norm(committed.T @ fitted, axis=0).min() > 0.9
 
 
 def test_without_a_file_it_is_random_but_fixed():

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from memos_project.env import env
-from memos_project.local.children import Plan
+from memos_project.local.children import Plan, environment
 
 
 class Command(BaseCommand):
@@ -22,5 +22,6 @@ class Command(BaseCommand):
             embed_valkey=not env.address("REDIS_URL", schemes=("redis", "rediss", "unix")),
         )
         os.chdir(settings.BASE_DIR)
-        # Another program in this process's place: what Django took of the memory is given back.
-        os.execv(sys.executable, [sys.executable, "-m", "memos_project.local.supervisor", plan.to_json()])
+        # Afresh: how memory is handed out, and where the stores are, is read when a process begins.
+        argv = [sys.executable, "-m", "memos_project.local.supervisor", plan.to_json()]
+        os.execve(sys.executable, argv, environment(settings.MEMOS_HOME))

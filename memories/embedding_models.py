@@ -1,0 +1,116 @@
+"""A model's life: added, filled beside the present one, switched to, dropped; searches go on all the while."""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.db import IntegrityError, connections, transaction
+
+from memories import indexing, projections
+from memories.embeddings import EmbeddingError, get_embedder
+from memories.models import EmbeddingModel, MemoryTokens
+from memories.retrieval import ACTIVE_SECONDS
+from memories.vectors import vector_index
+from memories.vectors.pgvector import PgVectorIndex
+from memos_project.db import tenant_scope
+from memos_project.errors import Conflict, InvalidInput, NotFound
+from memos_project.tenancy.models import Tenant
+
+
+def find_model(name: str) -> EmbeddingModel:
+    model = EmbeddingModel.objects.filter(name=name).first()
+    if model is None:
+        raise NotFound(f"There is no embedding model {name!r}.", field="name")
+    return model
+
+
+def add(fields: Mapping[str, Any]) -> EmbeddingModel:
+    """Add a model that new memories are embedded with from now on; it answers nothing until it is switched to.
+
+    The model is tried first: raises InvalidInput where it does not answer, or with other dimensions.
+    """
+    model = EmbeddingModel(**fields)
+    try:
+        get_embedder(model.spec()).embed_query("memOS")
+    except (ValueError, EmbeddingError) as error:
+        raise InvalidInput(f"The model cannot be used: {error}", field="name") from error
+    try:
+        with transaction.atomic():
+            model.save()
+    except IntegrityError as error:
+        raise Conflict(f"There is an embedding model {model.name!r} already.", field="name") from error
+    if not vector_index().in_database:
+        vector_index().create(model.indexed())
+    return model
+
+
+def lacking(model: EmbeddingModel) -> int:
+    """How many memories, of all tenants, have no current vector of the model."""
+    tenants = Tenant.objects.values_list("id", flat=True)
+    return sum(len(some) for tenant_id in tenants for some in projections.wanting(tenant_id, model))
+
+
+def fill(model: EmbeddingModel) -> Iterator[int]:
+    """Make the vectors that are missing, then the HNSW index; yields how many memories each step brought on.
+
+    Works in batches through the backlog, beside the workers, so that it can be killed and begun again and
+    new memories do not wait behind all the old ones.
+    """
+    for tenant_id in Tenant.objects.values_list("id", flat=True):
+        for some in projections.wanting(tenant_id, model):
+            indexing.enqueue(tenant_id, some)
+            indexing.drain(tenant_id)
+            yield len(some)
+    if vector_index().in_database:
+        PgVectorIndex().create(model.indexed())
+
+
+def switch(model: EmbeddingModel) -> None:
+    """Let the model answer queries; the one before is kept level, so that switching back is as quick.
+
+    Raises Conflict while memories lack its vectors.
+    """
+    if left := lacking(model):
+        raise Conflict(f"{left} memories have no vector of {model.name} yet: fill it first.", field="name")
+    states = EmbeddingModel.State
+    with transaction.atomic():
+        EmbeddingModel.objects.filter(state=states.ACTIVE).exclude(pk=model.pk).update(state=states.FILLING)
+        EmbeddingModel.objects.filter(pk=model.pk).update(state=states.ACTIVE)
+
+
+def drop(model: EmbeddingModel) -> None:
+    """Remove a model with its vectors and indexes; Conflict for the one that answers queries."""
+    retired = EmbeddingModel.objects.filter(pk=model.pk).exclude(state=EmbeddingModel.State.ACTIVE)
+    if not retired.update(state=EmbeddingModel.State.RETIRED):
+        raise Conflict(f"{model.name} answers queries: switch to another model first.", field="name")
+    # Processes may believe for this long that it is the active one.
+    time.sleep(ACTIVE_SECONDS + 1)
+    if not vector_index().in_database:
+        vector_index().drop(model.indexed())
+    PgVectorIndex().drop(model.indexed())
+    for tenant_id in Tenant.objects.values_list("id", flat=True):
+        with tenant_scope(tenant_id):
+            MemoryTokens.objects.filter(tenant_id=tenant_id, model=model).delete()
+    model.delete()
+
+
+def rebuild(model: EmbeddingModel) -> Iterator[int]:
+    """Make the configured index of a model anew from the rows, embedding what has no vector; yields memories done."""
+    yield from fill(model)
+    index = vector_index()
+    if index.in_database:
+        with connections["owner"].cursor() as cursor:
+            cursor.execute(f"REINDEX INDEX CONCURRENTLY memoryvector_hnsw_{model.pk:d}")
+        return
+    index.drop(model.indexed())
+    index.create(model.indexed())
+    for tenant_id in Tenant.objects.values_list("id", flat=True):
+        yield from projections.project_all(tenant_id, model)
+
+
+def is_level(model: EmbeddingModel) -> bool:
+    """Whether the configured index holds what the rows say, as far as counts of missing memories tell."""
+    for tenant_id in Tenant.objects.values_list("id", flat=True):
+        if any(len(drift) for drift in projections.check(tenant_id) if drift.model == model):
+            return False
+    return True
