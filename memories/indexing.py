@@ -34,7 +34,7 @@ CLAIM = """
 UPDATE memories_indexjob j SET due_at = now() + %(lease)s, attempts = j.attempts + 1
 FROM (
     SELECT memory_id FROM memories_indexjob
-    WHERE tenant_id = %(tenant)s AND due_at <= now()
+    WHERE tenant_id = %(tenant)s AND due_at <= statement_timestamp()
     ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ) due
 WHERE j.memory_id = due.memory_id

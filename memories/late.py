@@ -8,25 +8,49 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
+from pgvector import HalfVector
 
+from memories.vectors import Vector
 from memos_project.db import fetch_prepared
 
 SCALE = 127.0
 
+# Of a long memory only the chunks nearest to the question are read: its answer stands there, and a page of
+# token vectors is a hundred kilobytes.
+CHUNKS = 2
+
 FETCH = """
-SELECT t.memory_id, t.tokens FROM memories_memorytokens t
-WHERE t.tenant_id = %(tenant)s AND t.model_id = %(model)s AND t.memory_id = ANY(%(ids)s)
+SELECT t.memory_id, t.tokens
+FROM unnest(%(ids)s::uuid[]) wanted (id)
+CROSS JOIN LATERAL (
+    SELECT v.memory_id, v.chunk FROM memories_memoryvector v
+    WHERE v.memory_id = wanted.id AND v.model_id = %(model)s AND v.tenant_id = %(tenant)s
+    ORDER BY v.embedding <=> %(vector)s::halfvec LIMIT %(chunks)s
+) nearest
+JOIN memories_memorytokens t
+    ON t.memory_id = nearest.memory_id AND t.model_id = %(model)s AND t.chunk = nearest.chunk AND t.tenant_id = %(tenant)s
 """
 
 
 def best_matches(
-    tenant_id: UUID, model_id: int, memory_ids: Sequence[UUID], question: NDArray[np.int8]
+    tenant_id: UUID, model_id: int, memory_ids: Sequence[UUID], *, vector: Vector, question: NDArray[np.int8]
 ) -> NDArray[np.float32]:
     """For each memory and each of the question's token vectors (Q, D), the best cosine among the memory's tokens.
 
+    ``vector`` is the question's, by which the chunks of long memories are chosen.
+
     Returns (len(memory_ids), Q); a row is NaN where the memory has no token vectors.
     """
-    rows = fetch_prepared(FETCH, {"tenant": tenant_id, "model": model_id, "ids": list(memory_ids)})
+    rows = fetch_prepared(
+        FETCH,
+        {
+            "tenant": tenant_id,
+            "model": model_id,
+            "ids": list(memory_ids),
+            "vector": HalfVector(vector),
+            "chunks": CHUNKS,
+        },
+    )
     place = {memory_id: number for number, memory_id in enumerate(memory_ids)}
     best = np.full((len(memory_ids), len(question)), np.nan, np.float32)
     if not rows or not len(question):

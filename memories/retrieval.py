@@ -268,7 +268,8 @@ def _rank(
     if not query.rerank or embedded is None or embedded.tokens is None or not found.ids:
         return first
     rows = first.order[: profile.late_depth]
-    matches = best_matches(tenant_id, model.id, [found.ids[row] for row in rows], embedded.tokens)
+    ids = [found.ids[row] for row in rows]
+    matches = best_matches(tenant_id, model.id, ids, vector=embedded.vector, question=embedded.tokens)
     return second_stage(first, rows, matches, embedded.pieces, found.columns, found.scope, profile)
 
 

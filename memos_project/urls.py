@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 
-from memos_project.api import health, hub
+from memos_project.api import health, hub, me
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/docs", permanent=False)),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("v1/schema", SpectacularAPIView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("docs/redoc", SpectacularRedocView.as_view(url_name="schema")),
+    path("v1/me", me.MeView.as_view()),
     path("memory/store", hub.StoreView.as_view()),
     path("memory/query", hub.QueryView.as_view()),
     path("", include("memories.api.urls")),

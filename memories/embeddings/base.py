@@ -98,7 +98,7 @@ def _whole(name: str, value: object, *, low: int, high: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """One short text as the model sees it: a unit vector and, if the model has them, its tokens and their vectors."""
+    """One short text as the model sees it: a unit vector, and perhaps its tokens and their vectors."""
 
     vector: FloatArray
     tokens: TokenArray | None = None
@@ -107,7 +107,7 @@ class Encoding:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedQuery:
-    """A question: its unit vector, and if the model gives them its tokens' unit vectors times 127 and their spelling."""
+    """A question: its unit vector and, if it has them, its tokens' unit vectors times 127 and spelling."""
 
     vector: FloatArray
     tokens: TokenArray | None = None

@@ -72,13 +72,17 @@ class OnnxEmbedder(Embedder):
         return [start for start, _ in self._tokenizer.encode(text, add_special_tokens=False).offsets]
 
     def encode(self, texts: Sequence[str], *, query: bool = False) -> list[Encoding]:
-        tokenized = self._tokenizer.encode_batch_fast(list(texts))
+        # The fast way leaves out how tokens are spelled.
+        tokenize = self._tokenizer.encode_batch if query else self._tokenizer.encode_batch_fast
+        tokenized = tokenize(list(texts))
         ids = [self._window(each.ids) for each in tokenized]
         encodings: dict[int, Encoding] = {}
         for batch in _batches([len(each) for each in ids]):
             states = hidden_states(self._session, [ids[index] for index in batch])
             for index, own, tokens in zip(batch, states, self._tokens(states), strict=True):
-                encodings[index] = Encoding(truncated(own.mean(axis=0), self.spec.dimensions), tokens)
+                # Passages need no spelling of their tokens, and those of a thousand would be many strings.
+                pieces = tuple(_inner(tokenized[index].tokens[: len(own)])) if query else ()
+                encodings[index] = Encoding(truncated(own.mean(axis=0), self.spec.dimensions), tokens, pieces)
         return [encodings[index] for index in range(len(texts))]
 
     def _window(self, ids: list[int]) -> Ids:
@@ -90,10 +94,14 @@ class OnnxEmbedder(Embedder):
     def _tokens(self, states: Sequence[FloatArray]) -> Sequence[TokenArray | None]:
         if self._projection is None:
             return [None] * len(states)
-        # Without [CLS] and [SEP], which stand for nothing in the text.
-        inner = [each[1:-1] if len(each) > 2 else each for each in states]
+        inner = [_inner(each) for each in states]
         rows = quantized(unit(np.concatenate(inner) @ self._projection))
         return np.split(rows, np.cumsum([len(each) for each in inner])[:-1])
+
+
+def _inner[T: (FloatArray, list[str])](tokens: T) -> T:
+    """Without [CLS] and [SEP], which stand for nothing in the text, unless there is nothing else."""
+    return tokens[1:-1] if len(tokens) > 2 else tokens
 
 
 def _files(spec: ModelSpec) -> ModelFiles:

@@ -83,7 +83,7 @@ class Options:
         options = cls(**{"model": spec.name, "native_dimensions": spec.dimensions, **given})
         if options.native_dimensions < spec.dimensions:
             raise ValueError(
-                f"options.native_dimensions: {options.native_dimensions} is under dimensions, {spec.dimensions}"
+                f"options.native_dimensions: {options.native_dimensions} is under {spec.dimensions}"
             )
         return options
 

@@ -1,8 +1,8 @@
 """Which embedder serves a model, one per process."""
 
+import ctypes
 import os
 import threading
-from functools import cache
 from importlib import import_module
 
 from django.conf import settings
@@ -17,6 +17,7 @@ CLASSES = {
 }
 
 _lock = threading.Lock()
+_embedders: dict[tuple[ModelSpec, Runtime], Embedder] = {}
 
 
 def get_embedder(spec: ModelSpec, runtime: Runtime | None = None) -> Embedder:
@@ -24,26 +25,30 @@ def get_embedder(spec: ModelSpec, runtime: Runtime | None = None) -> Embedder:
 
     Raises ValueError for options that make no sense and ProviderRejected for a model that cannot be opened.
     """
+    key = (spec, runtime or _runtime())
     with _lock:
-        return _embedder(spec, runtime or _runtime())
+        if key not in _embedders:
+            _embedders[key] = _made(*key)
+        return _embedders[key]
 
 
 def _runtime() -> Runtime:
     return Runtime(threads=settings.MEMOS_EMBEDDING_THREADS, prepared=settings.MEMOS_HOME / "models")
 
 
-@cache
-def _embedder(spec: ModelSpec, runtime: Runtime) -> Embedder:
+def _made(spec: ModelSpec, runtime: Runtime) -> Embedder:
     module, name = CLASSES[spec.provider]
     embedder: Embedder = getattr(import_module(module), name)(spec, runtime)
     return embedder
 
 
-def _forget() -> None:
-    global _lock
+def _begin_anew() -> None:
+    """Forget what a forked process inherited: a session's threads and a client's connections are gone."""
+    global _lock, _embedders
     _lock = threading.Lock()
-    _embedder.cache_clear()
+    # Destroying a session waits for its threads, here for ever: one more reference prevents it.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(_embedders))
+    _embedders = {}
 
 
-# A session's threads and a client's connections do not survive a fork, and a lock may have been held.
-os.register_at_fork(after_in_child=_forget)
+os.register_at_fork(after_in_child=_begin_anew)

@@ -3,11 +3,13 @@
     (SELECT id FROM text_best ORDER BY bm25 DESC LIMIT %(seeds)s)
     UNION
     (SELECT id FROM vector_best ORDER BY cosine DESC LIMIT %(seeds)s)
+), spans AS MATERIALIZED (
+    -- The arithmetic is done before the join: under row-level security a condition may enter an index only if
+    -- none of its functions can fail and tell, and subtraction can.
+    SELECT m.conversation_id, m.turn - %(reach)s::int AS first, m.turn + %(reach)s::int AS last
+    FROM seeds s JOIN memories_memory m ON m.id = s.id
 ), around AS (
-    SELECT n.id
-    FROM seeds s
-    JOIN memories_memory m ON m.id = s.id
-    JOIN memories_memory n ON n.conversation_id = m.conversation_id AND n.turn BETWEEN m.turn - %(reach)s AND m.turn + %(reach)s
+    SELECT n.id FROM spans s JOIN memories_memory n ON n.conversation_id = s.conversation_id AND n.turn BETWEEN s.first AND s.last
 ), pool AS MATERIALIZED (
     SELECT id FROM text_best UNION SELECT id FROM vector_best UNION SELECT id FROM around
 ), facts AS (
