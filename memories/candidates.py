@@ -5,7 +5,7 @@ each once per connection; everything a caller says is a parameter.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -31,11 +31,13 @@ SEEDS = 20
 REACH = 1
 # Postings that a search in a large scope may read to choose its candidates.
 POSTINGS = 20_000
+# Up to how many rows a search may list by its filters.
+NAMED = 5_000
 TYPICAL_LENGTH = 25.0
 
 ROLES = {"user": ROLE_USER, "assistant": ROLE_ASSISTANT, "system": ROLE_SYSTEM, "tool": ROLE_TOOL}
 
-type How = Literal["exact", "large", "given", "none"]
+type How = Literal["exact", "large", "named", "given", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,12 +126,18 @@ class Search:
     neighbours: Sequence[Neighbour] | None = None
     """The nearest memories as an index outside of the database found them."""
     wanted: int = 10
+    by_name: bool = False
+    """Whether the filters are so narrow that their rows are listed first."""
+
+    @property
+    def way(self) -> How:
+        if self.by_name:
+            return "named"
+        return "large" if self.scope.is_large else "exact"
 
     @property
     def text_way(self) -> How:
-        if self.profile.mode == "vector":
-            return "none"
-        return "large" if self.scope.is_large else "exact"
+        return "none" if self.profile.mode == "vector" and self.way != "named" else self.way
 
     @property
     def vector_way(self) -> How:
@@ -137,7 +145,7 @@ class Search:
             return "none"
         if self.neighbours is not None:
             return "given"
-        return "large" if self.scope.is_large else "exact"
+        return self.way
 
 
 def planner_settings(search: Search) -> dict[str, str]:
@@ -149,7 +157,23 @@ def planner_settings(search: Search) -> dict[str, str]:
 
 
 def find(search: Search) -> Found:
-    """Run the statement in the tenant scope that is open."""
+    """The candidates of a search, in the tenant scope that is open.
+
+    Filters that leave little of a large scope can starve its indexes; then their rows are listed instead.
+    """
+    narrow = search.filters.conversation_id is not None
+    if narrow:
+        found = _run(replace(search, by_name=True))
+        if found.scope.documents < NAMED:
+            return found
+    found = _run(search)
+    narrowed = narrow or conditions(replace(search.filters, user_id=None))
+    if search.scope.is_large and narrowed and len(found.ids) < search.wanted:
+        found = _run(replace(search, by_name=True))
+    return found
+
+
+def _run(search: Search) -> Found:
     sql = statement(
         text=search.text_way,
         vectors=search.vector_way,
@@ -176,6 +200,7 @@ def _params(search: Search) -> dict[str, Any]:
         "reach": REACH,
         "documents": search.scope.rows,
         "postings": POSTINGS,
+        "named": NAMED,
         **filter_params(search.filters),
     }
     if search.neighbours is not None:
@@ -184,15 +209,20 @@ def _params(search: Search) -> dict[str, Any]:
     return params
 
 
+TEXT_PARTS: Mapping[How, tuple[str, ...]] = {
+    "exact": ("hits_exact", "bm25", "text_best"),
+    "named": ("hits_named", "bm25", "text_best"),
+    "large": ("hits_pruned", "text_best"),
+    "none": ("text_none",),
+}
+
+
 @cache
 def statement(
     *, text: How, vectors: How, scoped: bool, conditions: tuple[str, ...], model_id: int, dimensions: int
 ) -> str:
     """The statement for one way of searching; the same text each time, so that it is prepared once."""
-    parts = ["terms"]
-    parts += ["text_none"] if text == "none" else [{"exact": "text_exact", "large": "text_pruned"}[text], "text_best"]
-    parts.append({"none": "vectors_none", "exact": "vectors_exact", "large": "vectors_hnsw", "given": "vectors_given"}[vectors])
-    parts.append("pool")
+    parts = ["terms", *TEXT_PARTS[text], f"vectors_{vectors}", "pool"]
     places = {
         "{filters}": " AND ".join(conditions),
         "{model}": str(int(model_id)),
