@@ -196,7 +196,7 @@ def _params(search: Search) -> dict[str, Any]:
         "k1": k1,
         "b": b,
         "candidates": max(CANDIDATES, 2 * search.wanted),
-        "seeds": SEEDS,
+        "seeds": SEEDS if search.profile.mode == "hybrid" else 0,
         "reach": REACH,
         "documents": search.scope.rows,
         "postings": POSTINGS,

@@ -265,7 +265,7 @@ def _rank(
     embedded: EmbeddedQuery | None,
 ) -> Ranking:
     first = first_stage(question, found.columns, found.scope, profile)
-    if not query.rerank or embedded is None or embedded.tokens is None or not found.ids:
+    if not query.rerank or profile.mode != "hybrid" or embedded is None or embedded.tokens is None or not found.ids:
         return first
     rows = first.order[: profile.late_depth]
     ids = [found.ids[row] for row in rows]

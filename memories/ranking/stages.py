@@ -42,7 +42,9 @@ def saturation(profile: Profile, average_length: float) -> Saturation:
 
 
 def first_stage(question: Question, candidates: Candidates, scope: Scope, profile: Profile) -> Ranking:
-    """Rank by everything that needs no token vectors."""
+    """Rank by everything that needs no token vectors; in the modes "text" and "vector" by BM25 or the cosine alone."""
+    if profile.mode != "hybrid":
+        return _by_one(candidates, scope, profile)
     near = Neighbourhood.of(candidates.conversations, candidates.turns, profile.reach)
     content = _content(candidates, scope, near, profile)
     signals = content | _structure(question, candidates, scope, near, content, profile)
@@ -99,10 +101,26 @@ def second_stage(
     )
 
 
+def _by_one(candidates: Candidates, scope: Scope, profile: Profile) -> Ranking:
+    """Rank by one kind of evidence as it is: the similarity is the cosine, or the share of the best BM25 score."""
+    if profile.mode == "vector":
+        fused = np.nan_to_num(candidates.cosines.astype(np.float64), nan=-1.0)
+        order = np.argsort(-fused, kind="stable")
+        similarity, sure = np.clip(fused, 0.0, 1.0), float(np.clip(fused.max(initial=0.0), 0.0, 1.0))
+        return Ranking(order, similarity, sure, fused, {"dense": fused}, {"dense": fused})
+    k1, b = saturation(profile, scope.average_length)
+    idf = inverse_document_frequency(scope.documents, scope.document_frequencies)
+    fused = bm25(
+        candidates.frequencies.astype(np.float64), candidates.lengths.astype(np.float64), scope.average_length, idf, k1=k1, b=b
+    )
+    order = np.argsort(-fused, kind="stable")
+    sure = _confidence(candidates, scope, order, profile)
+    return Ranking(order, _scaled(fused, order, sure), sure, fused, {"lexical": fused}, {"lexical": fused})
+
+
 def _confidence(candidates: Candidates, scope: Scope, order: NDArray[np.intp], profile: Profile) -> float:
-    nothing = np.zeros(0)
-    cosines = nothing if profile.mode == "text" else candidates.cosines.astype(np.float64)
-    coverage = nothing if profile.mode == "vector" else term_coverage(candidates.frequencies, scope)
+    cosines = np.zeros(0) if profile.mode == "text" else candidates.cosines.astype(np.float64)
+    coverage = term_coverage(candidates.frequencies, scope)
     return confidence(cosines, coverage, order[:CONFIDENT_ROWS], profile)
 
 
@@ -116,12 +134,12 @@ def _content(
         candidates.lengths.astype(np.float64),
     )
     own, average = profile.window_own, scope.average_length
-    signals = {}
-    if profile.mode != "vector":
-        wide, wide_lengths = near.window(frequencies, own), near.window(lengths, own)
-        signals["lexical"] = to_unit(bm25(frequencies, lengths, average, idf, k1=k1, b=b), floor=0.0)
-        signals["window"] = to_unit(bm25(wide, wide_lengths, average * (own + 2), idf, k1=k1, b=b), floor=0.0)
-    if profile.mode != "text" and not np.isnan(candidates.cosines).all():
+    wide, wide_lengths = near.window(frequencies, own), near.window(lengths, own)
+    signals = {
+        "lexical": to_unit(bm25(frequencies, lengths, average, idf, k1=k1, b=b), floor=0.0),
+        "window": to_unit(bm25(wide, wide_lengths, average * (own + 2), idf, k1=k1, b=b), floor=0.0),
+    }
+    if not np.isnan(candidates.cosines).all():
         signals["dense"] = to_unit(candidates.cosines.astype(np.float64), floor=profile.dense_floor)
     return signals
 

@@ -1,5 +1,7 @@
 """What every provider must do; a test module subclasses it and says how to make an embedder."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -61,7 +63,7 @@ class EmbedderContract:
         assert len(chunks) > 5
         assert chunks[0].text_start == 0
         assert chunks[-1].text_end == len(text.rstrip())
-        for earlier, later in zip(chunks, chunks[1:], strict=False):
+        for earlier, later in pairwise(chunks):
             assert earlier.text_start < later.text_start <= earlier.text_end + 1
 
     @pytest.mark.parametrize("text", ODD_TEXTS)

@@ -1,5 +1,6 @@
 import re
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -78,7 +79,7 @@ def test_every_character_is_in_a_chunk_and_every_chunk_within_the_limit(text, to
     spans = split(text, tokenize, limit=50, overlap=10)
     assert covered(text, spans)
     assert all(len(tokenize(text[span.start : span.end])) <= 51 for span in spans)
-    assert all(earlier.start < later.start for earlier, later in zip(spans, spans[1:], strict=False))
+    assert all(earlier.start < later.start for earlier, later in pairwise(spans))
 
 
 def test_long_text_is_cut_in_little_time():

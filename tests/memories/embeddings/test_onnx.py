@@ -60,7 +60,15 @@ def test_dimensions_can_be_shortened(embedder):
 
 
 def test_special_tokens_have_no_token_vector(embedder):
-    assert len(embedder(token_dimensions=128).embed_query("one two three").tokens) == 3
+    query = embedder(token_dimensions=128).embed_query("one two three")
+    assert len(query.tokens) == 3
+    assert query.pieces == ("one", "two", "three")
+
+
+@pytest.mark.parametrize("text", ["\u200b", "many words " * 400])
+def test_each_token_of_a_query_has_its_spelling(embedder, text):
+    query = embedder(token_dimensions=128).embed_query(text)
+    assert len(query.pieces) == len(query.tokens)
 
 
 def test_projected_tokens_rank_as_the_whole_ones(embedder):

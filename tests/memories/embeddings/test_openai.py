@@ -2,6 +2,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -237,7 +238,7 @@ def test_azure_has_the_deployment_in_the_path(embedder, behaviour, url, monkeypa
 
 
 class TestCircuitBreaker:
-    OPTIONS = {"query_attempts": 1, "breaker_failures": 2, "breaker_seconds": 0.4}
+    OPTIONS: ClassVar = {"query_attempts": 1, "breaker_failures": 2, "breaker_seconds": 0.4}
 
     def fail(self, made, times=1):
         for _ in range(times):
@@ -309,5 +310,5 @@ def test_a_bad_option_is_named(embedder, name, value):
 
 
 def test_token_vectors_cannot_be_had(embedder):
-    with pytest.raises(ValueError, match="^token_dimensions:"):
+    with pytest.raises(ValueError, match=r"^token_dimensions:"):
         embedder(token_dimensions=64)

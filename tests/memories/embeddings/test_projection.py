@@ -50,5 +50,5 @@ def test_the_whole_space_needs_none():
 
 
 def test_more_than_the_model_has_is_named():
-    with pytest.raises(ValueError, match="^token_dimensions: 9 "):
+    with pytest.raises(ValueError, match=r"^token_dimensions: 9 "):
         token_projection(None, hidden=8, dimensions=9)
