@@ -29,7 +29,12 @@ def logging_config(*, level: str, json: bool) -> dict[str, Any]:
         cache_logger_on_first_use=True,
     )
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=False)
+        structlog.processors.JSONRenderer()
+        if json
+        else structlog.dev.ConsoleRenderer(
+        # The richer one prints local variables, and with them what people said.
+        colors=False, exception_formatter=structlog.dev.plain_traceback
+    )
     )
     finish = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if json:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from celery.schedules import schedule
 from django.urls import reverse_lazy
 
+from memos_project.admin_site import UNFOLD as UNFOLD
 from memos_project.env import connections, env, secret_key
 from memos_project.observability import logging_config
 
@@ -90,6 +91,8 @@ def _database(url: str, **options: Any) -> dict[str, Any]:
     config: dict[str, Any] = env.db_url_config(url)
     config["ENGINE"] = "django.db.backends.postgresql"
     config.setdefault("OPTIONS", {}).update(options)
+    # A pooled connection may be older than the server it leads to.
+    config["CONN_HEALTH_CHECKS"] = True
     return config
 
 
@@ -150,6 +153,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 # A batch of 1,000 long memories is one request; single fields have limits of their own.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MEMOS_MAX_REQUEST_BYTES", default=64 * 1024 * 1024)
 

@@ -11,7 +11,7 @@ urlpatterns = [
     path("", RedirectView.as_view(url="/docs", permanent=False)),
     path("health", health.HealthView.as_view()),
     path("v1/admin/health", health.AdminHealthView.as_view()),
-    path("", include("django_prometheus.urls")),
+    path("metrics", health.metrics),
     path("v1/schema", SpectacularAPIView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("docs/redoc", SpectacularRedocView.as_view(url_name="schema")),

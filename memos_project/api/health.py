@@ -7,9 +7,12 @@ from typing import Any, ClassVar
 import redis
 import structlog
 from django.db import Error, connection
+from django.http import HttpRequest, HttpResponse
+from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.utils import extend_schema
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import REGISTRY, Collector
+from prometheus_client.registry import Collector
 from psycopg_pool import PoolTimeout
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -150,5 +153,14 @@ class BacklogCollector(Collector):
         yield from (waiting, failing, oldest)
 
 
-def register_metrics() -> None:
-    REGISTRY.register(BacklogCollector())
+BACKLOG_REGISTRY = CollectorRegistry(auto_describe=False)
+BACKLOG_REGISTRY.register(BacklogCollector())
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """What all processes have counted, and the backlog as it is now.
+
+    Numbers of several processes are put together from files, which a collector has no part in.
+    """
+    counted = ExportToDjangoView(request)
+    return HttpResponse(counted.content + generate_latest(BACKLOG_REGISTRY), content_type=counted["content-type"])

@@ -36,7 +36,7 @@ class Plan:
 
     @property
     def address(self) -> str:
-        return f"http://{'127.0.0.1' if self.host == '0.0.0.0' else self.host}:{self.port}"  # noqa: S104
+        return f"http://{'127.0.0.1' if self.host == '0.0.0.0' else self.host}:{self.port}"
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -90,7 +90,7 @@ def preload() -> set[int]:
     importlib.import_module("memos_project.celery").app.loader.import_default_modules()
     gc.collect()
     gc.freeze()  # the collector would write into every object, and with that copy it
-    return open_descriptors() - before
+    return {descriptor for descriptor, *_ in open_descriptors() - before}
 
 
 SHARED = (

@@ -5,6 +5,7 @@ Django, Celery and what they bring along are 110 MB, of which a process then cha
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -73,7 +74,7 @@ def child(
         main()
     except SystemExit as end:
         return exit_status(end)
-    except BaseException:
+    except BaseException:  # noqa: BLE001  nothing may run on in the copy of the supervisor
         traceback.print_exc()
         return 1
     finally:
@@ -97,9 +98,14 @@ def close_all_but(keep: Sequence[int]) -> None:
     os.closerange(low, os.sysconf("SC_OPEN_MAX"))
 
 
-def open_descriptors() -> set[int]:
-    with os.scandir("/dev/fd") as entries:
-        return {int(entry.name) for entry in entries}
+def open_descriptors() -> set[tuple[int, int, int]]:
+    """Descriptors with the identity of their file, as a number may be closed and given out again."""
+    found = set()
+    for descriptor in [int(name) for name in os.listdir("/dev/fd")]:
+        with contextlib.suppress(OSError):  # the one that the listing itself used
+            file = os.fstat(descriptor)
+            found.add((descriptor, file.st_dev, file.st_ino))
+    return found
 
 
 def exit_status(end: SystemExit) -> int:

@@ -115,6 +115,7 @@ def run(program: Program) -> str:
         capture_output=True,
         text=True,
         env={**os.environ, **program.environ},
+        start_new_session=True,  # Ctrl-C is for the parent, which notices it right afterwards
         check=False,
     )
     if done.returncode:
@@ -169,7 +170,7 @@ def wait_until_ready(server: Server, process: subprocess.Popen[bytes], *, log: P
 
 def end_processes_in(directory: Path, name: str, asking: signal.Signals, *, seconds: float) -> None:
     """End every process of that name whose working directory it is: first asking, at last by force."""
-    import psutil  # noqa: PLC0415  8 MB that the supervisor needs only after a crash
+    import psutil  # 8 MB that are needed only after a crash
 
     deadline = time.monotonic() + seconds
     while True:
@@ -188,7 +189,7 @@ def end_processes_in(directory: Path, name: str, asking: signal.Signals, *, seco
 
 def processes_with_open(path: Path) -> list[int]:
     """The other processes that have the file open."""
-    import psutil  # noqa: PLC0415  see above
+    import psutil  # see above
 
     found = []
     for candidate in psutil.process_iter():

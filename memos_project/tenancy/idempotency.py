@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models.functions import Now
 
 from memos_project.db import tenant_scope
@@ -12,6 +13,12 @@ from memos_project.errors import Conflict
 from memos_project.tenancy.models import IdempotentRequest, Tenant
 
 KEPT = timedelta(days=1)
+
+# Setting the key to itself locks the row of whoever was first, so that its answer is there to be read.
+TAKE = """
+INSERT INTO tenancy_idempotentrequest (tenant_id, key, fingerprint) VALUES (%(tenant)s, %(key)s, %(fingerprint)s)
+ON CONFLICT (tenant_id, key) DO UPDATE SET key = EXCLUDED.key
+"""
 
 type Answer = tuple[int, Any]
 
@@ -23,14 +30,9 @@ def answer_once(tenant_id: UUID, key: str, fingerprint: bytes, act: Callable[[],
     came with another request before.
     """
     with tenant_scope(tenant_id):
-        mine = IdempotentRequest.objects.bulk_create(
-            [IdempotentRequest(tenant_id=tenant_id, key=key, fingerprint=fingerprint)],
-            update_conflicts=True,
-            unique_fields=["tenant", "key"],
-            # Setting the key to itself locks the row of whoever was first, so that its answer is there to be read.
-            update_fields=["key"],
-        )
-        kept = IdempotentRequest.objects.get(pk=mine[0].pk)
+        with connection.cursor() as cursor:
+            cursor.execute(TAKE, {"tenant": tenant_id, "key": key, "fingerprint": fingerprint})
+        kept = IdempotentRequest.objects.get(pk=(tenant_id, key))
         if bytes(kept.fingerprint) != fingerprint:
             raise Conflict("This Idempotency-Key came with another request before.", field="Idempotency-Key")
         if kept.status is not None:

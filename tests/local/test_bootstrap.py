@@ -38,6 +38,7 @@ def run(project, *arguments, **environ):
         env={**os.environ, "PYTHON": sys.executable, **environ},
         capture_output=True,
         text=True,
+        check=False,
     )
 
 
@@ -56,6 +57,7 @@ def test_it_works_from_another_folder(made, tmp_path):
         env={**os.environ, "PYTHON": sys.executable},
         capture_output=True,
         text=True,
+        check=False,
     )
     assert done.stdout.strip() == str(made)
 

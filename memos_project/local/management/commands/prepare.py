@@ -47,6 +47,6 @@ def ensure_credentials(home: Path) -> None:
 def ensure_model(directory: Path) -> None:
     """Rebuild the packaged embedding model for this machine, unless that has been done."""
     if not prepared_path(directory, packaged().model).exists():
-        from memories.embeddings.preparation import prepare  # noqa: PLC0415  its libraries take a second
+        from memories.embeddings.preparation import prepare  # its libraries take a second
 
         prepare(directory)

@@ -1,0 +1,132 @@
+"""What the pages on a tenant's rows share: the tenant, who acts, lists that stay quick."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
+
+from memos_project.tenancy.middleware import chosen_tenant
+from memos_project.tenancy.services import TenantInfo, tenant_info
+
+
+def tenant_of(request: HttpRequest) -> TenantInfo:
+    """The chosen tenant; only for requests that a permission has let through, since those have one."""
+    tenant = chosen_tenant(request)
+    assert tenant is not None
+    return tenant_info(tenant)
+
+
+def actor_of(request: HttpRequest) -> str:
+    """How audit entries name an admin user."""
+    return f"user:{request.user.get_username()}"
+
+
+class LimitedPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts no further than LIMIT: to count everything would cost more than to show the page."""
+
+    LIMIT = 10_000
+    template_name = "admin/limited_pagination.html"
+
+    @cached_property
+    def count(self) -> int:  # type: ignore[override]
+        if not isinstance(self.object_list, QuerySet):
+            return len(self.object_list)
+        counted: int = self.object_list.order_by().values("pk")[: self.LIMIT].count()
+        return counted
+
+    @property
+    def is_cut(self) -> bool:
+        return self.count >= self.LIMIT
+
+
+class TenantChangeList(ChangeList):
+    """A list without "of so many in all"."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if not (self.query or self.has_active_filters):
+            self.full_result_count = self.result_count
+
+
+class TenantRows(ModelAdmin):  # type: ignore[misc]
+    """Rows of the chosen tenant. Row-level security says the same; the filter is what the indexes begin with."""
+
+    paginator = LimitedPaginator
+    show_full_result_count = False
+    list_per_page = 50
+    list_fullwidth = True
+    list_filter_submit = True
+    # What the foot of the list calls the rows, where that is not the model's name.
+    counted_as = ""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return TenantChangeList
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        tenant = chosen_tenant(request)
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.filter(tenant_id=tenant.id) if tenant else rows.none()
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return chosen_tenant(request) is not None and bool(super().has_module_permission(request))
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return chosen_tenant(request) is not None and bool(super().has_view_permission(request, obj))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return chosen_tenant(request) is not None and bool(super().has_add_permission(request))
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return chosen_tenant(request) is not None and bool(super().has_change_permission(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return chosen_tenant(request) is not None and bool(super().has_delete_permission(request, obj))
+
+
+class ReadOnlyRows(TenantRows):
+    """Rows that only memOS itself writes, and that have no history."""
+
+    actions: Sequence[Any] = ()
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        response: HttpResponse = super().change_view(
+            request, object_id, form_url, {"show_history": False, **(extra_context or {})}
+        )
+        return response
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class Superusers(ModelAdmin):  # type: ignore[misc]
+    """What belongs to the installation and not to a tenant: superusers alone may see and change it."""
+
+    list_fullwidth = True
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.is_superuser)
