@@ -5,7 +5,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,20 @@ from memories import metrics
 from memories.importance import computed_importance
 from memories.indexing import wake
 from memories.models import AuditEntry, Conversation, IndexJob, Memory, MemoryVersion
-from memos_project.db import tenant_scope
-from memos_project.errors import Conflict, NotFound, PreconditionFailed
+from memos_project.db import fetch_prepared, tenant_scope
+from memos_project.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
 from memos_project.tenancy.services import TenantInfo
 
 SQL = Path(__file__).parent / "sql"
 REMEMBER = (SQL / "remember.sql").read_text()
 FIND_SAME = (SQL / "find_same.sql").read_text()
+
+LOCK_CONVERSATIONS = """
+SELECT c.user_id, c.key, c.id
+FROM unnest(%(users)s::text[], %(keys)s::text[]) AS wanted (user_id, key)
+JOIN memories_conversation c ON c.tenant_id = %(tenant)s AND c.user_id = wanted.user_id AND c.key = wanted.key
+ORDER BY c.user_id, c.key FOR NO KEY UPDATE OF c
+"""
 
 # What a revision may change; everything else says where a memory came from.
 REVISABLE = (
@@ -90,7 +97,7 @@ def content_hash(item: NewMemory) -> str:
     two people may both say "ok", and one may say it twice.
     """
     said = unicodedata.normalize("NFC", item.content).strip()
-    when = item.occurred_at.isoformat() if item.occurred_at else ""
+    when = item.occurred_at.astimezone(UTC).isoformat() if item.occurred_at else ""
     return hashlib.sha256("\x1f".join((role_of(item), item.speaker, when, item.title, said)).encode()).hexdigest()
 
 
@@ -102,7 +109,7 @@ def remember(tenant: TenantInfo, items: Sequence[NewMemory], *, actor: str) -> l
     """
     if not items:
         return []
-    with tenant_scope(tenant.id):
+    with tenant_scope(tenant.id, settings={"plan_cache_mode": "force_generic_plan"}):
         conversations = _lock_conversations(tenant.id, items)
         rows = _rows(tenant, items, conversations)
         made = _by_identity(_run(REMEMBER, tenant.id, rows, actor=actor))
@@ -130,21 +137,24 @@ def _answers(rows: list[dict[str, Any]], made: dict[Identity, UUID], found: dict
 
 
 def _lock_conversations(tenant_id: UUID, items: Sequence[NewMemory]) -> dict[tuple[str, str], UUID]:
-    """Make the conversations that are missing and hold all of them, in one order, so that turns are numbered in peace."""
+    """Hold the conversations, all in one order, so that turns are numbered in peace; make those that are missing."""
     wanted = sorted({(item.user_id, item.conversation_id) for item in items if item.conversation_id})
     if not wanted:
         return {}
-    Conversation.objects.bulk_create(
-        [Conversation(tenant_id=tenant_id, user_id=user_id, key=key) for user_id, key in wanted], ignore_conflicts=True
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT c.user_id, c.key, c.id FROM memories_conversation c JOIN unnest(%s::text[], %s::text[]) AS w (user_id, key)"
-            " ON c.tenant_id = %s AND c.user_id = w.user_id AND c.key = w.key"
-            " ORDER BY c.user_id, c.key FOR NO KEY UPDATE OF c",
-            [[user_id for user_id, _ in wanted], [key for _, key in wanted], tenant_id],
+    held = _held_conversations(tenant_id, wanted)
+    if len(held) < len(wanted):
+        Conversation.objects.bulk_create(
+            [Conversation(tenant_id=tenant_id, user_id=user_id, key=key) for user_id, key in wanted if (user_id, key) not in held],
+            ignore_conflicts=True,
         )
-        return {(user_id, key): row_id for user_id, key, row_id in cursor.fetchall()}
+        held = _held_conversations(tenant_id, wanted)
+    return held
+
+
+def _held_conversations(tenant_id: UUID, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], UUID]:
+    users, keys = [user_id for user_id, _ in wanted], [key for _, key in wanted]
+    rows = fetch_prepared(LOCK_CONVERSATIONS, {"tenant": tenant_id, "users": users, "keys": keys})
+    return {(user_id, key): row_id for user_id, key, row_id in rows}
 
 
 def _rows(
@@ -172,9 +182,7 @@ def _rows(
 
 
 def _run(sql: str, tenant_id: UUID, rows: Sequence[Mapping[str, Any]], **params: Any) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, {"tenant": tenant_id, "items": orjson.dumps(rows).decode(), **params})
-        return cursor.fetchall()
+    return fetch_prepared(sql, {"tenant": tenant_id, "items": orjson.dumps(rows).decode(), **params})
 
 
 def _identity(row: Mapping[str, Any]) -> Identity:
@@ -202,7 +210,7 @@ def revise(
 ) -> Memory:
     """Change fields of a memory, keep what they were as a version, and leave an audit entry.
 
-    ``changes`` may hold the names of REVISABLE. Raises NotFound; PreconditionFailed where ``if_version`` is
+    ``changes`` may hold the names of REVISABLE. Raises NotFound; InvalidInput for an end before the beginning; PreconditionFailed where ``if_version`` is
     not the present one; Conflict where the new content is another memory's already.
     """
     with tenant_scope(tenant.id):
@@ -210,6 +218,7 @@ def revise(
         former = {name: getattr(memory, name) for name in REVISABLE if name in changes}
         changed = {name: value for name, value in changes.items() if name in REVISABLE and former[name] != value}
         if changed:
+            _check_validity(changed.get("valid_from", memory.valid_from), changed.get("valid_to", memory.valid_to))
             _write_revision(tenant, memory, former={name: former[name] for name in changed}, changed=changed, actor=actor)
     return get_memory(tenant.id, memory_id)
 
@@ -217,6 +226,7 @@ def revise(
 def _write_revision(
     tenant: TenantInfo, memory: Memory, *, former: Mapping[str, Any], changed: dict[str, Any], actor: str
 ) -> None:
+    told_when = _told_when(memory)
     for name, value in changed.items():
         setattr(memory, name, value)
     MemoryVersion.objects.create(
@@ -226,12 +236,7 @@ def _write_revision(
     memory.updated_at = timezone.now()
     memory.language = tenant.language
     if changed.keys() & {"content", "title", "speaker", "occurred_at"}:
-        told_when = memory.occurred_at if "occurred_at" in changed else None
-        memory.content_hash = content_hash(
-            NewMemory(
-                content=memory.content, role=memory.role, speaker=memory.speaker, title=memory.title, occurred_at=told_when
-            )
-        )
+        memory.content_hash = _hash_of(memory, memory.occurred_at if "occurred_at" in changed else told_when)
         memory.importance_computed = computed_importance(role=memory.role, content=memory.content)
     try:
         with transaction.atomic():
@@ -244,6 +249,23 @@ def _write_revision(
         tenant_id=tenant.id, memory_id=memory.pk, action="revise", actor=actor, detail={"fields": sorted(changed)}
     )
     transaction.on_commit(partial(wake, tenant.id), robust=True)
+
+
+def _check_validity(starts: datetime | None, ends: datetime | None) -> None:
+    if starts and ends and ends <= starts:
+        raise InvalidInput("Must be after valid_from.", field="valid_to")
+
+
+def _hash_of(memory: Memory, told_when: datetime | None) -> str:
+    item = NewMemory(
+        content=memory.content, role=memory.role, speaker=memory.speaker, title=memory.title, occurred_at=told_when
+    )
+    return content_hash(item)
+
+
+def _told_when(memory: Memory) -> datetime | None:
+    """When it happened, if its writer said so: the row always has a time, the hash only one that was told."""
+    return memory.occurred_at if _hash_of(memory, memory.occurred_at) == memory.content_hash else None
 
 
 def forget(tenant: TenantInfo, memory_id: UUID, *, actor: str, if_version: int | None = None) -> None:
@@ -267,12 +289,15 @@ def forget(tenant: TenantInfo, memory_id: UUID, *, actor: str, if_version: int |
 def learn(tenant: TenantInfo, item: NewMemory, *, actor: str) -> tuple[Memory, str]:
     """Store global knowledge, or bring what has the same external id up to date: the memory and what was done.
 
-    The status is "created", "updated" or, where nothing differs, "duplicate".
+    The status is "created", "updated" or, where nothing differs, "duplicate". Raises Conflict where the id is that
+    of a memory of another kind.
     """
     answer = remember(tenant, [item], actor=actor)[0]
     if answer.created or item.external_id is None:
         return get_memory(tenant.id, answer.id), answer.status
     before = get_memory(tenant.id, answer.id)
+    if before.kind != item.kind:
+        raise Conflict(f"This is the external id of a memory of the kind {before.kind}.", field="doc_id")
     changes = {"content": item.content, "title": item.title, "category": item.category, "tags": list(item.tags),
                "metadata": dict(item.metadata)}  # fmt: skip
     if item.importance is not None:

@@ -9,15 +9,25 @@ from django.urls import reverse_lazy
 
 
 def _may(*permissions: str) -> Callable[[HttpRequest], bool]:
-    return lambda request: getattr(request, "tenant", None) is not None and any(map(request.user.has_perm, permissions))
+    return lambda request: (
+        getattr(request, "tenant", None) is not None and any(map(request.user.has_perm, permissions))
+    )
 
 
 def _superuser(request: HttpRequest) -> bool:
     return bool(request.user.is_superuser)
 
 
-def _item(title: str, icon: str, view: str, allowed: Callable[[HttpRequest], bool], **more: Any) -> dict[str, Any]:
-    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{view}"), "permission": allowed, **more}
+def _item(
+    title: str, icon: str, view: str, allowed: Callable[[HttpRequest], bool], **more: Any
+) -> dict[str, Any]:
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{view}"),
+        "permission": allowed,
+        **more,
+    }
 
 
 def _on(*views: str) -> Callable[[HttpRequest], bool]:
@@ -91,7 +101,12 @@ UNFOLD: dict[str, Any] = {
                         "memories_conversation_changelist",
                         _may("memories.view_conversation"),
                     ),
-                    _item("Audit", "fact_check", "memories_auditentry_changelist", _may("memories.view_auditentry")),
+                    _item(
+                        "Audit",
+                        "fact_check",
+                        "memories_auditentry_changelist",
+                        _may("memories.view_auditentry"),
+                    ),
                 ],
             },
             {
@@ -125,7 +140,12 @@ UNFOLD: dict[str, Any] = {
             {
                 "title": "Running",
                 "items": [
-                    _item("Scheduled tasks", "schedule", "django_celery_beat_periodictask_changelist", _superuser),
+                    _item(
+                        "Scheduled tasks",
+                        "schedule",
+                        "django_celery_beat_periodictask_changelist",
+                        _superuser,
+                    ),
                 ],
             },
         ],

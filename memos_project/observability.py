@@ -5,6 +5,17 @@ from typing import Any
 
 import structlog
 
+# The line that ends a request or a task says all that the one at its beginning does, and how it went.
+BEGINNINGS = {"request_started", "task_enqueued", "task_started"}
+
+
+def drop_beginnings(logger: Any, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """One line per request and task."""
+    if event.get("event") in BEGINNINGS:
+        raise structlog.DropEvent
+    return event
+
+
 SHARED_PROCESSORS: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -19,6 +30,7 @@ def logging_config(*, level: str, json: bool) -> dict[str, Any]:
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
+            drop_beginnings,
             *SHARED_PROCESSORS,
             structlog.stdlib.PositionalArgumentsFormatter(),
             structlog.processors.StackInfoRenderer(),
@@ -55,6 +67,8 @@ def logging_config(*, level: str, json: bool) -> dict[str, Any]:
             # django_structlog already says how each request ended.
             "django.request": {"level": "CRITICAL" if not json else level},
             "httpx": {"level": "WARNING"},
+            # Beat tells of each task it sends, several a minute for ever.
+            "celery.beat": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
         },

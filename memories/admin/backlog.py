@@ -14,10 +14,10 @@ from django.utils.timesince import timesince
 from unfold.decorators import action, display
 
 from memories import services
-from memos_project.tenancy.admin_base import ReadOnlyRows, TenantChangeList, actor_of, tenant_of
 from memories.admin.filters import JobFilter
 from memories.models import IndexJob, Memory
 from memos_project.db import tenant_scope
+from memos_project.tenancy.admin_base import ReadOnlyRows, TenantChangeList, actor_of, tenant_of
 from memos_project.tenancy.middleware import chosen_tenant
 
 JOB_COLOURS = {"indexed": "success", "waiting": "info", "failing": "warning", "given up": "danger"}
@@ -65,6 +65,7 @@ class IndexJobAdmin(ReadOnlyRows):
     search_help_text = "Words of the error."
     actions = ("retry",)
     counted_as = "entries"
+    fields = ("memory_id", "enqueued_at", "due_at", "attempts", "error")
     sortable_by = ("attempts", "age", "next_try")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[TenantChangeList]:
@@ -77,9 +78,15 @@ class IndexJobAdmin(ReadOnlyRows):
     def memory_link(self, job: IndexJob) -> SafeString:
         memory: Memory | None = job.memory  # type: ignore[attr-defined]
         if memory is None:
-            return format_html('<span class="text-subtle">deleted, to be taken out of the indexes: {}</span>', job.pk)
+            return format_html(
+                '<span class="text-subtle">deleted, to be taken out of the indexes: {}</span>', job.pk
+            )
         text = memory.title or memory.excerpt  # type: ignore[attr-defined]
-        return format_html('<a href="{}" class="memos-link">{}</a>', reverse("admin:memories_memory_change", args=[job.pk]), text)
+        return format_html(
+            '<a href="{}" class="memos-link">{}</a>',
+            reverse("admin:memories_memory_change", args=[job.pk]),
+            text,
+        )
 
     @display(description="State", label=JOB_COLOURS)
     def state(self, job: IndexJob) -> str:
@@ -87,7 +94,11 @@ class IndexJobAdmin(ReadOnlyRows):
 
     @display(description="Error")
     def said(self, job: IndexJob) -> SafeString | str:
-        return format_html('<span class="memos-error" title="{}">{}</span>', job.error, job.error) if job.error else "-"
+        return (
+            format_html('<span class="memos-error" title="{}">{}</span>', job.error, job.error)
+            if job.error
+            else "-"
+        )
 
     @display(description="Waiting since", ordering="enqueued_at")
     def age(self, job: IndexJob) -> SafeString:
@@ -98,10 +109,16 @@ class IndexJobAdmin(ReadOnlyRows):
         if job.due_at is None:
             return "-"
         # Its non-breaking space holds the number and the unit together already.
-        return "now" if job.due_at <= timezone.now() else f"in\N{NO-BREAK SPACE}{timesince(timezone.now(), job.due_at, depth=1)}"
+        return (
+            "now"
+            if job.due_at <= timezone.now()
+            else f"in\N{NO-BREAK SPACE}{timesince(timezone.now(), job.due_at, depth=1)}"
+        )
 
     @action(description="Try again", permissions=["retry"])
     def retry(self, request: HttpRequest, queryset: QuerySet[IndexJob]) -> None:
         chosen = list(queryset.values_list("pk", flat=True))
         retried = services.retry_indexing(tenant_of(request).id, chosen, actor=actor_of(request))
-        messages.success(request, f"{retried} will be tried again now." if retried != 1 else "One will be tried again now.")
+        messages.success(
+            request, f"{retried} will be tried again now." if retried != 1 else "One will be tried again now."
+        )

@@ -11,10 +11,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from memos_project.tenancy.admin_base import ReadOnlyRows, TenantChangeList, tenant_of
 from memories.admin.filters import UserFilter
 from memories.models import Conversation, Memory
 from memories.retrieval import list_turns
+from memos_project.tenancy.admin_base import ReadOnlyRows, TenantChangeList, tenant_of
 
 PAGE = 100
 EXCERPT = 120
@@ -29,7 +29,9 @@ class ConversationUserFilter(UserFilter):
 class ConversationChangeList(TenantChangeList):
     """Adds the last turn of each conversation; by the index on turns that is one look per row on show."""
 
-    def get_queryset(self, request: HttpRequest, exclude_parameters: list[str | None] | None = None) -> QuerySet[Conversation]:
+    def get_queryset(
+        self, request: HttpRequest, exclude_parameters: list[str | None] | None = None
+    ) -> QuerySet[Conversation]:
         last = Memory.objects.filter(conversation=OuterRef("pk"), turn__isnull=False).order_by("-turn")
         found: QuerySet[Conversation] = super().get_queryset(request, exclude_parameters)
         return found.annotate(
@@ -40,7 +42,9 @@ class ConversationChangeList(TenantChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        shown = Memory.objects.filter(conversation__in=[each.pk for each in self.result_list], turn__isnull=False)
+        shown = Memory.objects.filter(
+            conversation__in=[each.pk for each in self.result_list], turn__isnull=False
+        )
         counted = dict(shown.order_by().values_list("conversation").annotate(Count("pk")))
         for conversation in self.result_list:
             conversation.counted = counted.get(conversation.pk, 0)
@@ -80,9 +84,15 @@ class ConversationAdmin(ReadOnlyRows):
         return f"{conversation.last_at:%d %b %Y %H:%M}" if conversation.last_at else "-"
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **self._chat(request, object_id)})
+        return super().change_view(
+            request, object_id, form_url, {**(extra_context or {}), **self._chat(request, object_id)}
+        )
 
     def _chat(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
         """A page of turns: those after ``?after=``, or those around ``?around=``, which is pointed out."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin
@@ -87,7 +87,12 @@ def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def _count(tenant_id: UUID) -> Holdings:
-    kinds = Memory.objects.filter(tenant_id=tenant_id).values_list("kind").annotate(Count("pk")).order_by("-pk__count")
+    kinds = (
+        Memory.objects.filter(tenant_id=tenant_id)
+        .values_list("kind")
+        .annotate(counted=Count("pk"))
+        .order_by("-counted")
+    )
     today = timezone.now().astimezone(UTC).date()
     first = today - timedelta(days=DAYS - 1)
     with connection.cursor() as cursor:
@@ -109,7 +114,10 @@ def bars(counts: Sequence[tuple[str, int]]) -> list[Bar]:
 
 def columns(counts: Sequence[tuple[date, int]]) -> list[Day]:
     highest = max((count for _, count in counts), default=0) or 1
-    return [Day(day, count, place * 10, round(100 * count / highest, 1)) for place, (day, count) in enumerate(counts)]
+    return [
+        Day(day, count, place * 10, round(100 * count / highest, 1))
+        for place, (day, count) in enumerate(counts)
+    ]
 
 
 def first_id(day: date) -> UUID:
@@ -122,7 +130,7 @@ class Services(View):
     """Whether each part is up, as a part of the first page that is loaded by itself: the parts are asked over the network."""
 
     admin_site: admin.AdminSite | None = None
-    http_method_names = ["get"]
+    http_method_names: ClassVar[list[str]] = ["get"]
 
     @opens_own_transactions
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -132,4 +140,6 @@ class Services(View):
         if not request.user.has_perm("memories.view_memory"):
             raise PermissionDenied
         state = services()
-        return TemplateResponse(request, "admin/services.html", {"services": state, "overall": overall(state)})
+        return TemplateResponse(
+            request, "admin/services.html", {"services": state, "overall": overall(state)}
+        )

@@ -24,12 +24,14 @@ def with_words(memories: QuerySet[Memory], said: str, tenant: TenantInfo) -> Que
     if not terms:
         return memories.none()
     for term in terms:
-        posted = Posting.objects.filter(tenant_id=tenant.id, term=term, owner=OuterRef("owner"), memory_id=OuterRef("pk"))
+        posted = Posting.objects.filter(
+            tenant_id=tenant.id, term=term, owner=OuterRef("owner"), memory_id=OuterRef("pk")
+        )
         memories = memories.filter(Exists(posted))
     return memories
 
 
-class UserFilter(TextFilter):  # type: ignore[misc]
+class UserFilter(TextFilter):
     """One user's memories; the hash leads into the index, the name decides."""
 
     title = "user"
@@ -42,7 +44,7 @@ class UserFilter(TextFilter):  # type: ignore[misc]
         return queryset.filter(user_id=user, owner=owner)
 
 
-class ExactFilter(TextFilter):  # type: ignore[misc]
+class ExactFilter(TextFilter):
     """Rows with exactly this value in one field."""
 
     field = ""
@@ -60,17 +62,19 @@ class SpeakerFilter(ExactFilter):
     title, parameter_name, field = "speaker", "speaker", "speaker"
 
 
-class ConversationFilter(TextFilter):  # type: ignore[misc]
+class ConversationFilter(TextFilter):
     title, parameter_name = "conversation", "in"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if (key := self.value()) is None:
             return queryset
         # The ids first: the planner then knows how few rows they lead to.
-        return queryset.filter(conversation__in=list(Conversation.objects.filter(key=key).values_list("pk", flat=True)[:1000]))
+        return queryset.filter(
+            conversation__in=list(Conversation.objects.filter(key=key).values_list("pk", flat=True)[:1000])
+        )
 
 
-class TagFilter(TextFilter):  # type: ignore[misc]
+class TagFilter(TextFilter):
     title, parameter_name = "tag", "tag"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -78,7 +82,7 @@ class TagFilter(TextFilter):  # type: ignore[misc]
         return queryset if tag is None else queryset.filter(tags__contains=[tag])
 
 
-class IndexFilter(RadioFilter):  # type: ignore[misc]
+class IndexFilter(RadioFilter):
     """By how far the indexes have come; few rows are behind, so their ids are fetched."""
 
     title, parameter_name = "index", "index"
@@ -87,13 +91,19 @@ class IndexFilter(RadioFilter):  # type: ignore[misc]
         return [("behind", "Behind"), ("failing", "Failing"), ("given-up", "Given up")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        wanted = {"behind": Q(), "failing": Q(due_at__isnull=False) & ~Q(error=""), "given-up": Q(due_at=None)}.get(self.value())
+        wanted = {
+            "behind": Q(),
+            "failing": Q(due_at__isnull=False) & ~Q(error=""),
+            "given-up": Q(due_at=None),
+        }.get(self.value())
         if wanted is None:
             return queryset
-        return queryset.filter(Exists(IndexJob.objects.filter(wanted, memory_id=OuterRef("pk"), tenant_id=OuterRef("tenant_id"))))
+        return queryset.filter(
+            Exists(IndexJob.objects.filter(wanted, memory_id=OuterRef("pk"), tenant_id=OuterRef("tenant_id")))
+        )
 
 
-class StandingFilter(RadioFilter):  # type: ignore[misc]
+class StandingFilter(RadioFilter):
     """By whether a memory still answers questions."""
 
     title, parameter_name = "standing", "standing"
@@ -105,7 +115,9 @@ class StandingFilter(RadioFilter):  # type: ignore[misc]
         match self.value():
             case "live":
                 return queryset.filter(
-                    Q(expires_at=None) | Q(expires_at__gt=Now()), Q(valid_to=None) | Q(valid_to__gt=Now()), superseded_by=None
+                    Q(expires_at=None) | Q(expires_at__gt=Now()),
+                    Q(valid_to=None) | Q(valid_to__gt=Now()),
+                    superseded_by=None,
                 )
             case "ended":
                 return queryset.filter(Q(valid_to__lte=Now()) | Q(superseded_by__isnull=False))

@@ -84,7 +84,9 @@ class MemoryForm(forms.ModelForm):  # type: ignore[type-arg]
         try:
             return JsonObjectField().run_validation({} if metadata is None else metadata)
         except serializers.ValidationError as error:
-            raise ValidationError([str(said) for said in serializers.as_serializer_error(error)["non_field_errors"]]) from error
+            raise ValidationError(
+                [str(said) for said in serializers.as_serializer_error(error)["non_field_errors"]]
+            ) from error
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -92,7 +94,9 @@ class MemoryForm(forms.ModelForm):  # type: ignore[type-arg]
         if starts and ends and ends <= starts:
             self.add_error("valid_to", "Must be after valid from.")
         if self.refused:
-            self.add_error(self.refused.field if self.refused.field in self.fields else None, self.refused.detail)
+            self.add_error(
+                self.refused.field if self.refused.field in self.fields else None, self.refused.detail
+            )
         return cleaned
 
 

@@ -49,7 +49,8 @@ def revisions(memory: Memory, versions: Iterable[MemoryVersion]) -> list[Revisio
     told = []
     for former in versions:
         changes = [
-            Change(_label(name), difference(readable(before), readable(after.get(name)))) for name, before in former.state.items()
+            Change(_label(name), difference(readable(before), readable(after.get(name))))
+            for name, before in former.state.items()
         ]
         told.append(Revision(former.version + 1, former.actor, former.replaced_at, changes))
         after |= former.state
@@ -62,7 +63,9 @@ def readable(value: Any) -> str:
         return ""
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
         return "\n".join(value)
-    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
+    return (
+        value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
+    )
 
 
 def difference(before: str, after: str) -> list[Piece]:

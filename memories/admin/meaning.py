@@ -48,7 +48,9 @@ class MeaningForm(forms.Form):
     q = forms.CharField(
         label="Question",
         max_length=4000,
-        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "What does Ann prefer for breakfast?", "autofocus": True}),
+        widget=UnfoldAdminTextInputWidget(
+            attrs={"placeholder": "What does Ann prefer for breakfast?", "autofocus": True}
+        ),
     )
     user = forms.CharField(label="User", required=False, max_length=200, widget=UnfoldAdminTextInputWidget)
     kind = forms.MultipleChoiceField(
@@ -62,17 +64,32 @@ class MeaningForm(forms.Form):
         widget=UnfoldAdminSelectWidget,
     )
     k = forms.IntegerField(
-        label="At most", min_value=1, max_value=MOST_HITS, initial=10, required=False, widget=UnfoldAdminIntegerFieldWidget
+        label="At most",
+        min_value=1,
+        max_value=MOST_HITS,
+        initial=10,
+        required=False,
+        widget=UnfoldAdminIntegerFieldWidget,
     )
 
     class Media:
         css = {"all": ("admin/css/vendor/select2/select2.css", "admin/css/autocomplete.css")}
-        js = ("admin/js/vendor/jquery/jquery.js", "admin/js/vendor/select2/select2.full.js", "unfold/js/select2.init.js")
+        js = (
+            "admin/js/vendor/jquery/jquery.js",
+            "admin/js/vendor/select2/select2.full.js",
+            "unfold/js/select2.init.js",
+        )
 
     def query(self) -> Query:
         said = self.cleaned_data
         filters = Filters(user_id=said["user"] or None, kinds=said["kind"])
-        return Query(text=said["q"], top_k=said["k"] or 10, filters=filters, mode=said["mode"] or "hybrid", explain=True)
+        return Query(
+            text=said["q"],
+            top_k=said["k"] or 10,
+            filters=filters,
+            mode=said["mode"] or "hybrid",
+            explain=True,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +156,12 @@ def draw(found: Recall) -> list[DrawnHit]:
     for_it = max((_total(each.signals, below_zero=False) for _, each in explained), default=0.0)
     scale = 100 / ((against + for_it) or 1.0)
     return [
-        DrawnHit(hit, score_bar(hit.score, each), signal_bar(each.signals, zero=against * scale, scale=scale), against * scale)
+        DrawnHit(
+            hit,
+            score_bar(hit.score, each),
+            signal_bar(each.signals, zero=against * scale, scale=scale),
+            against * scale,
+        )
         for hit, each in explained
     ]
 

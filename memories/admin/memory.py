@@ -21,13 +21,13 @@ from unfold.views import ChangeList
 from memories import services
 from memories.admin import filters
 from memories.admin.backlog import JOB_COLOURS, state_of
-from memos_project.tenancy.admin_base import TenantChangeList, TenantRows, actor_of, tenant_of
 from memories.admin.forms import MemoryForm, NewMemoryForm
 from memories.admin.history import revisions
 from memories.admin.meaning import search_by_meaning
 from memories.models import AuditEntry, IndexJob, Memory, MemoryVersion
 from memories.receipts import receipt
 from memos_project.errors import Conflict, MemosError, NotFound, PreconditionFailed
+from memos_project.tenancy.admin_base import TenantChangeList, TenantRows, actor_of, tenant_of
 from memos_project.tenancy.middleware import opens_own_transactions
 
 EXCERPT = 140
@@ -38,7 +38,15 @@ WRITTEN: tuple[tuple[str | None, dict[str, Any]], ...] = (
     ("What it says", {"fields": ("content", "title", ("speaker", "category"), "tags")}),
     (
         "What it weighs and when it holds",
-        {"fields": (("importance_explicit", "pinned"), "occurred_at", "valid_from", "valid_to", "expires_at")},
+        {
+            "fields": (
+                ("importance_explicit", "pinned"),
+                "occurred_at",
+                "valid_from",
+                "valid_to",
+                "expires_at",
+            )
+        },
     ),
     ("Metadata", {"fields": ("metadata",), "classes": ("tab",)}),
 )
@@ -52,7 +60,10 @@ PROVENANCE = (
     "content_hash",
 )
 NEW = (
-    ("What it is", {"fields": (("kind", "tier", "role"), ("user_id", "agent_id", "external_id"), "conversation_key")}),
+    (
+        "What it is",
+        {"fields": (("kind", "tier", "role"), ("user_id", "agent_id", "external_id"), "conversation_key")},
+    ),
     *WRITTEN,
 )
 CHANGED_MEANWHILE = PreconditionFailed(
@@ -63,13 +74,18 @@ CHANGED_MEANWHILE = PreconditionFailed(
 class MemoryChangeList(TenantChangeList):
     """Fetches of each memory what the list shows, and for the page on show where its indexes stand."""
 
-    def get_queryset(self, request: HttpRequest, exclude_parameters: list[str | None] | None = None) -> QuerySet[Memory]:
+    def get_queryset(
+        self, request: HttpRequest, exclude_parameters: list[str | None] | None = None
+    ) -> QuerySet[Memory]:
         found: QuerySet[Memory] = super().get_queryset(request, exclude_parameters)
         return found.annotate(excerpt=Left("content", EXCERPT + 1)).defer("content", "metadata", "lexemes")
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        jobs = {job.pk: job for job in IndexJob.objects.filter(memory_id__in=[memory.pk for memory in self.result_list])}
+        jobs = {
+            job.pk: job
+            for job in IndexJob.objects.filter(memory_id__in=[memory.pk for memory in self.result_list])
+        }
         for memory in self.result_list:
             memory.job = jobs.get(memory.pk)
 
@@ -123,7 +139,9 @@ class MemoryAdmin(TenantRows):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return MemoryChangeList
 
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
         said = search_term.strip()
         if not said:
             return queryset, False
@@ -140,14 +158,16 @@ class MemoryAdmin(TenantRows):
             return NEW
         return (*WRITTEN, ("Where it comes from", {"fields": PROVENANCE, "classes": ("tab",)}))
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[Any]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         if obj is None:
             return ()
         return [name for row in PROVENANCE for name in ((row,) if isinstance(row, str) else row)]
 
-    def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(
+        self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
         kwargs["form"] = MemoryForm if obj else NewMemoryForm
-        form = super().get_form(request, obj, change, **kwargs)
+        form: Any = super().get_form(request, obj, change, **kwargs)
         form.refused = getattr(request, "refused", None)
         return form
 
@@ -174,7 +194,9 @@ class MemoryAdmin(TenantRows):
     @display(description="Occurred", ordering="occurred_at")
     def occurred(self, memory: Memory) -> SafeString:
         return format_html(
-            '<span class="whitespace-nowrap" title="{}">{}</span>', memory.occurred_at, f"{memory.occurred_at:%d %b %Y %H:%M}"
+            '<span class="whitespace-nowrap" title="{}">{}</span>',
+            memory.occurred_at,
+            f"{memory.occurred_at:%d %b %Y %H:%M}",
         )
 
     @display(description="Index", label=JOB_COLOURS)
@@ -186,7 +208,9 @@ class MemoryAdmin(TenantRows):
         if memory.conversation is None:
             return "-"
         link = reverse("admin:memories_conversation_change", args=[memory.conversation_id])
-        return format_html('<a href="{}?around={}" class="memos-link">{}</a>', link, memory.turn or 0, memory.conversation)
+        return format_html(
+            '<a href="{}?around={}" class="memos-link">{}</a>', link, memory.turn or 0, memory.conversation
+        )
 
     @display(description="Superseded by")
     def superseded_by_link(self, memory: Memory) -> SafeString | str:
@@ -214,14 +238,16 @@ class MemoryAdmin(TenantRows):
             request.refused = error  # type: ignore[attr-defined]
             return super().changeform_view(request, object_id, form_url, extra_context)
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         # Not of the form's own instance: validation has written to it.
         memory = context.get("original")
         context["seen_version"] = memory.version if memory else ""
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
 
-    def save_model(self, request: HttpRequest, obj: Memory, form: Form, change: Any) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Form, change: Any) -> None:
         if change:
             self._revise(request, obj, form)
         else:
@@ -249,7 +275,9 @@ class MemoryAdmin(TenantRows):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         chosen = list(queryset.values_list("pk", flat=True)[: MOST_DELETED + 1])
         if len(chosen) > MOST_DELETED:
-            messages.warning(request, f"The first {MOST_DELETED} were deleted; for more at a time there is the API.")
+            messages.warning(
+                request, f"The first {MOST_DELETED} were deleted; for more at a time there is the API."
+            )
         self._forget(request, chosen[:MOST_DELETED])
 
     def _forget(self, request: HttpRequest, memory_ids: Iterable[UUID]) -> None:
@@ -261,7 +289,7 @@ class MemoryAdmin(TenantRows):
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
-    ) -> tuple[list[Any], Mapping[str, int], set[str], list[Any]]:
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """What goes with a memory goes by itself; Django would look for it row by row."""
         some = list(objs[: MOST_DELETED + 1])
         lacking = set() if self.has_delete_permission(request) else {"memory"}
@@ -269,13 +297,13 @@ class MemoryAdmin(TenantRows):
 
     # Django's own log of changes is not kept: it knows no tenants and quotes what was deleted. Audit entries are the record.
 
-    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:  # type: ignore[override]
         pass
 
-    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> None:
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> None:  # type: ignore[override]
         pass
 
-    def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> None:  # type: ignore[override]
         pass
 
     # -- further pages
@@ -305,7 +333,9 @@ class MemoryAdmin(TenantRows):
             raise Http404(error.detail) from error
         return TemplateResponse(request, "admin/memories/memory/receipt.html", {"receipt": found}).render()
 
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         memory = self.get_object(request, object_id)
         if memory is None:
             raise Http404("There is no such memory.")
@@ -317,7 +347,11 @@ class MemoryAdmin(TenantRows):
             "title": "History",
             "opts": self.opts,
             "object": memory,
-            "revisions": revisions(memory, MemoryVersion.objects.filter(tenant_id=tenant.id, memory=memory).order_by("-version")),
-            "entries": AuditEntry.objects.filter(tenant_id=tenant.id, memory_id=memory.pk).order_by("-at")[:100],
+            "revisions": revisions(
+                memory, MemoryVersion.objects.filter(tenant_id=tenant.id, memory=memory).order_by("-version")
+            ),
+            "entries": AuditEntry.objects.filter(tenant_id=tenant.id, memory_id=memory.pk).order_by("-at")[
+                :100
+            ],
         }
         return TemplateResponse(request, "admin/memories/memory/history.html", context)

@@ -2,30 +2,34 @@
 
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import Count, Model
+from django.db.models import Count
 from django.db.models.functions import Left
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
 from unfold.views import ChangeList
 
-from memos_project.tenancy.admin_base import ReadOnlyRows, TenantChangeList
 from memories.models import AuditEntry, EmbeddingModel, Memory, MemoryVector
+from memos_project.tenancy.admin_base import ReadOnly, ReadOnlyRows, TenantChangeList
 from memos_project.tenancy.middleware import chosen_tenant
 
 EXCERPT = 100
+NOBODY = UUID(int=0)
 
 
 def name_memories(entries: Iterable[AuditEntry]) -> None:
     """Give each entry the beginning of its memory as ``said``, None where the memory is gone."""
     memories = Memory.objects.filter(pk__in={entry.memory_id for entry in entries})
-    said = {memory.pk: memory.title or memory.excerpt for memory in memories.annotate(excerpt=Left("content", EXCERPT)).only("title")}
+    said = {
+        memory.pk: memory.title or memory.excerpt
+        for memory in memories.annotate(excerpt=Left("content", EXCERPT)).only("title")
+    }
     for entry in entries:
         entry.said = said.get(entry.memory_id)  # type: ignore[attr-defined]
 
@@ -45,6 +49,7 @@ class AuditEntryAdmin(ReadOnlyRows):
     search_help_text = "A memory's id, or who acted."
     ordering = ("-id",)
     sortable_by = ()
+    fields = ("at", "action", "actor", "memory_id", "detail")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[TenantChangeList]:
         return AuditChangeList
@@ -53,7 +58,10 @@ class AuditEntryAdmin(ReadOnlyRows):
     def time(self, entry: AuditEntry) -> str:
         return f"{entry.at:%d %b %Y %H:%M:%S}"
 
-    @display(description="Action", label={"remember": "success", "revise": "info", "forget": "danger", "retry": "warning"})
+    @display(
+        description="Action",
+        label={"remember": "success", "revise": "info", "forget": "danger", "retry": "warning"},
+    )
     def action_name(self, entry: AuditEntry) -> str:
         return entry.action
 
@@ -69,28 +77,42 @@ class AuditEntryAdmin(ReadOnlyRows):
         if said is None:
             return format_html('<span class="text-subtle">{}, deleted</span>', entry.memory_id)
         link = reverse("admin:memories_memory_change", args=[entry.memory_id])
-        return format_html('<a href="{}" class="memos-link memos-clip" title="{}">{}</a>', link, entry.memory_id, said)
+        return format_html(
+            '<a href="{}" class="memos-link memos-clip" title="{}">{}</a>', link, entry.memory_id, said
+        )
 
 
-class ModelChangeList(ChangeList):  # type: ignore[misc]
+class ModelChangeList(ChangeList):
     """Counts what each model holds of the chosen tenant's memories."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         tenant = chosen_tenant(request)
-        tenant_id = tenant.id if tenant else None
+        tenant_id = tenant.id if tenant else NOBODY
         memories = Memory.objects.filter(tenant_id=tenant_id).count()
-        counted = MemoryVector.objects.filter(tenant_id=tenant_id, chunk=0).values_list("model").annotate(Count("memory_id"))
+        counted = (
+            MemoryVector.objects.filter(tenant_id=tenant_id, chunk=0)
+            .values_list("model")
+            .annotate(Count("memory_id"))
+        )
         vectors = dict(counted.order_by())
         for model in self.result_list:
             model.memories, model.vectors = memories, vectors.get(model.pk, 0)
 
 
 @admin.register(EmbeddingModel)
-class EmbeddingModelAdmin(ModelAdmin):  # type: ignore[misc]
+class EmbeddingModelAdmin(ReadOnly):
     """Models belong to the installation; how full they are is said for the chosen tenant."""
 
-    list_display = ("name", "state_name", "provider", "dimensions", "token_dimensions", "filled", "created_at")
+    list_display = (
+        "name",
+        "state_name",
+        "provider",
+        "dimensions",
+        "token_dimensions",
+        "filled",
+        "created_at",
+    )
     fields = (
         ("name", "provider", "state"),
         ("dimensions", "token_dimensions"),
@@ -101,19 +123,9 @@ class EmbeddingModelAdmin(ModelAdmin):  # type: ignore[misc]
     )
     list_before_template = "admin/memories/embeddingmodel/list_before.html"
     list_fullwidth = True
-    actions = None
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ModelChangeList
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
     @display(description="State", label={"active": "success", "filling": "info", "retired": "warning"})
     def state_name(self, model: EmbeddingModel) -> str:

@@ -18,7 +18,16 @@ class Question:
 
 
 QUESTIONS = (
-    Question("What is Nora allergic to?", "Nobody ever said “allergic”: meaning, the speaker and the turns around it find the place."),
-    Question("Which database does the workshop's app use now?", "SQLite in March, PostgreSQL since April."),
-    Question("What did Ilias like best about the trip in July?", "The speaker and the month count as much as the words."),
+    Question(
+        "Why did we move to PostgreSQL?",
+        "The decision and its reason, found among all that was said of other things.",
+    ),
+    Question(
+        "Who works the early shift in the bakery?",
+        "The answer stands beside the turn that has the question's words.",
+    ),
+    Question(
+        "What did Ilias like most about the trip in July?",
+        "The speaker and the month count as much as the words.",
+    ),
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -16,8 +17,8 @@ TOP_SIGNALS = 3
 
 def shown(question: Question, hits: Sequence[Hit]) -> RenderableType:
     """The question, its best hits with where their scores come from, and a remark."""
-    table = Table(title=question.text, caption=question.remark, title_justify="left", caption_justify="left", expand=True)
-    table.title_style = "bold"
+    table = Table(title=question.text, title_justify="left", title_style="bold", box=box.ROUNDED, expand=True)
+    table.caption, table.caption_justify, table.caption_style = question.remark, "left", "italic"
     table.add_column("Score", width=5)
     table.add_column("Who, when", width=10)
     table.add_column("What", ratio=1)
@@ -38,7 +39,9 @@ def why(explanation: Explanation | None) -> RenderableType:
         value = getattr(explanation, name)
         parts.add_row(name, Text(bar(value), style="green"), f"{value:.2f}"[:4])
     largest = sorted(explanation.signals.items(), key=lambda signal: -signal[1])[:TOP_SIGNALS]
-    return Group(parts, *(Text(f"  {name} +{value:.2f}", style="dim") for name, value in largest if value > 0))
+    return Group(
+        parts, *(Text(f"  {name} +{value:.2f}", style="dim") for name, value in largest if value > 0)
+    )
 
 
 def bar(value: float) -> str:

@@ -41,4 +41,6 @@ def started(home: Path) -> Iterator[Mapping[str, str]]:
 
 def manage(*arguments: str, environ: Mapping[str, str], directory: Path) -> int:
     """Run a management command as a process of its own; its exit status."""
-    return subprocess.run([sys.executable, "manage.py", *arguments], cwd=directory, env={**os.environ, **environ}, check=False).returncode
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments], cwd=directory, env={**os.environ, **environ}, check=False
+    ).returncode

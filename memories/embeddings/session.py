@@ -1,11 +1,16 @@
 """Runs an ONNX encoder."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime  # type: ignore[import-untyped]
+
+# Read when the library is loaded: it would otherwise gather usage data for its makers.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime  # type: ignore[import-untyped]  # noqa: E402
 
 type Ids = npt.NDArray[np.int64]
 

@@ -1,4 +1,4 @@
-"""Conversations from files: chat exports, transcripts and JSONL become messages like those of POST /v1/messages."""
+"""Conversations from files: exports, transcripts and JSONL become messages as by POST /v1/messages."""
 
 from memories.ingest.base import Message, Refusal, UnknownFormat
 from memories.ingest.files import FORMATS, Source, find_sources, opened

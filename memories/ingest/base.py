@@ -58,7 +58,7 @@ def moment(seconds: object) -> Any:
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """The value if it is a JSON object, else an empty one: exports leave out and null what they do not know."""
+    """The value if it is a JSON object, else an empty one: exports null what they do not know."""
     return value if isinstance(value, dict) else {}
 
 

@@ -1,13 +1,25 @@
 """ChatGPT's data export: ``conversations.json``, a list of conversations, each a tree of messages.
 
-OpenAI documents no schema. This reads the shape that exports have had since 2023: ``mapping`` holds the nodes,
-``current_node`` the leaf of the branch that was shown last, and what was not shown is marked in ``metadata``.
+OpenAI documents no schema. This reads the shape that exports have had since 2023: ``mapping`` holds the
+nodes, ``current_node`` the leaf of the branch that was shown last, and what was not shown is marked in
+``metadata``.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
-from memories.ingest.base import Format, Message, Messages, Refusal, mapping, moment, objects, path_to, stable_id, text
+from memories.ingest.base import (
+    Format,
+    Message,
+    Messages,
+    Refusal,
+    mapping,
+    moment,
+    objects,
+    path_to,
+    stable_id,
+    text,
+)
 from memories.ingest.streams import conversations, is_list
 
 SHOWN_ROLES = ("user", "assistant", "system")
@@ -45,17 +57,19 @@ def turns(conversation: Mapping[str, Any]) -> Iterator[Message]:
 
 
 def branch(conversation: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """The messages from the root to the one that was shown last, without what was regenerated or edited away."""
+    """The messages from the root to the one shown last, without what was regenerated or edited away."""
     nodes = mapping(conversation["mapping"])
     leaf = text(conversation.get("current_node"))
     if leaf not in nodes:
-        leaf = next(reversed(nodes), "")
+        leaf = next(reversed([*nodes]), "")
 
     def parent_of(node_id: str) -> str:
         parent = text(mapping(nodes[node_id]).get("parent"))
         return parent if parent in nodes else ""
 
-    return [(node_id, mapping(mapping(nodes[node_id]).get("message"))) for node_id in path_to(leaf, parent_of)]
+    return [
+        (node_id, mapping(mapping(nodes[node_id]).get("message"))) for node_id in path_to(leaf, parent_of)
+    ]
 
 
 def shown(message: Mapping[str, Any]) -> str:

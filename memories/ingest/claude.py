@@ -3,7 +3,17 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
-from memories.ingest.base import Format, Message, Messages, Refusal, mapping, objects, path_to, stable_id, text
+from memories.ingest.base import (
+    Format,
+    Message,
+    Messages,
+    Refusal,
+    mapping,
+    objects,
+    path_to,
+    stable_id,
+    text,
+)
 from memories.ingest.streams import conversations, is_list
 
 ROLES = {"human": "user", "user": "user", "assistant": "assistant"}
@@ -39,7 +49,7 @@ def turns(conversation: Mapping[str, Any]) -> Iterator[Message]:
 
 
 def branch(conversation: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The messages from the first to the last; where they name their parents, without what was edited away."""
+    """The messages in order; where they name their parents, without what was edited away."""
     messages = sorted(objects(conversation["chat_messages"]), key=lambda each: text(each.get("created_at")))
     by_id = {text(each.get("uuid")): each for each in messages}
 
@@ -56,7 +66,9 @@ def branch(conversation: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def content(message: Mapping[str, Any]) -> str:
     """The text of a message: its text blocks, or in older exports ``text``; without reasoning and tools."""
-    blocks = [text(block.get("text")) for block in objects(message.get("content")) if block.get("type") == "text"]
+    blocks = [
+        text(block.get("text")) for block in objects(message.get("content")) if block.get("type") == "text"
+    ]
     said = "\n\n".join(filter(None, blocks)).strip() or text(message.get("text")).strip()
     attached = objects(message.get("attachments")) + objects(message.get("files"))
     names = [f"[file: {each['file_name']}]" for each in attached if each.get("file_name")]

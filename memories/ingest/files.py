@@ -18,7 +18,7 @@ from memories.ingest.streams import BrokenJson, first_keys, is_list
 from memories.ingest.transcript import TRANSCRIPT
 
 FORMATS = {each.name: each for each in (JSONL, CHATGPT, CLAUDE, TRANSCRIPT)}
-# What an archive's conversations are in: one file, or in large ChatGPT exports conversations-000.json and so on.
+# What conversations are in within an archive; large ChatGPT exports have conversations-000.json and so on.
 MEMBERS = ("conversations.json", "conversations-*.json", "*.jsonl")
 # How a file shows in the middle of reading that it is damaged.
 UNREADABLE = (BrokenJson, zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError)
@@ -45,12 +45,19 @@ def find_sources(path: Path, format_name: str | None = None) -> list[Source]:
         return [Source(path, "", path.stat().st_size, _format(path, "", format_name))]
     with zipfile.ZipFile(path) as archive:
         members = sorted(
-            (each for each in archive.infolist() if any(fnmatch(Path(each.filename).name, name) for name in MEMBERS)),
+            (
+                each
+                for each in archive.infolist()
+                if any(fnmatch(Path(each.filename).name, name) for name in MEMBERS)
+            ),
             key=lambda each: each.filename,
         )
     if not members:
         raise UnknownFormat(f"{path.name}: there is no conversations.json in this archive.")
-    return [Source(path, each.filename, each.file_size, _format(path, each.filename, format_name)) for each in members]
+    return [
+        Source(path, each.filename, each.file_size, _format(path, each.filename, format_name))
+        for each in members
+    ]
 
 
 @contextmanager
@@ -90,14 +97,18 @@ def _format(path: Path, member: str, name: str | None) -> Format:
     with _stream(path, member) as stream:
         found = _looks_like(stream)
     if found is None:
-        raise UnknownFormat(f"{member or path.name}: this is none of {', '.join(FORMATS)}; if it is, say which with --format.")
+        raise UnknownFormat(
+            f"{member or path.name}: this is none of {', '.join(FORMATS)}; if it is, say which with --format."
+        )
     return found
 
 
 def _looks_like(stream: BinaryIO) -> Format | None:
     """A look at the first object: an export has a key of its own, a line of JSONL ends after a few."""
     listed = is_list(stream)
-    by_key = {"mapping": CHATGPT, "chat_messages": CLAUDE} | ({} if listed else {"conversations": TRANSCRIPT, "content": JSONL})
+    by_key = {"mapping": CHATGPT, "chat_messages": CLAUDE} | (
+        {} if listed else {"conversations": TRANSCRIPT, "content": JSONL}
+    )
     try:
         return next((by_key[key] for key in first_keys(stream) if key in by_key), None)
     except UNREADABLE:

@@ -7,7 +7,7 @@ import orjson
 
 from memories.ingest.base import Format, Message, Messages, Refusal
 
-# Far more than the longest content and the largest metadata; without an end a broken file would fill the memory.
+# Far more than the longest content and metadata; without a limit a broken file would fill the memory.
 LONGEST_LINE = 16 * 1024 * 1024
 
 

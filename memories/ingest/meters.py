@@ -26,7 +26,12 @@ def meter(stream: TextIO) -> Meter:
 
 class Bar:
     def __init__(self, stream: TextIO) -> None:
-        columns = [TextColumn("{task.description}"), BarColumn(24), TaskProgressColumn(), TextColumn("{task.fields[note]}")]
+        columns = [
+            TextColumn("{task.description}"),
+            BarColumn(24),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[note]}"),
+        ]
         self._progress = Progress(*columns, TimeRemainingColumn(), console=Console(file=stream))
         self._task: TaskID | None = None
 
@@ -44,7 +49,9 @@ class Bar:
         self._progress.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._progress.stop()
 
 
@@ -68,5 +75,7 @@ class Lines:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         pass

@@ -33,8 +33,8 @@ class Tally:
     def summary(self, seconds: float) -> str:
         rate = self.seen / max(seconds, 1e-3)
         return (
-            f"{self.seen:,} messages: {self.created:,} created, {self.duplicates:,} duplicates, {self.refused:,} refused,"
-            f" in {seconds:,.1f} s ({rate:,.0f} per second)."
+            f"{self.seen:,} messages: {self.created:,} created, {self.duplicates:,} duplicates,"
+            f" {self.refused:,} refused, in {seconds:,.1f} s ({rate:,.0f} per second)."
         )
 
 
@@ -62,5 +62,11 @@ def _table(conversations: Iterable[PlannedConversation]) -> Table:
     table.add_column("To", no_wrap=True, min_width=10)
     for each in conversations:
         days = (f"{when:%Y-%m-%d}" if when else "" for when in (each.first, each.last))
-        table.add_row(each.user_id or "(none)", each.title or each.conversation_id or "(none)", f"{each.new:,}", f"{each.present:,}", *days)
+        table.add_row(
+            each.user_id or "(none)",
+            each.title or each.conversation_id or "(none)",
+            f"{each.new:,}",
+            f"{each.present:,}",
+            *days,
+        )
     return table

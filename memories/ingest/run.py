@@ -1,4 +1,4 @@
-"""From messages to memories: what is there already is passed over, the rest is checked and stored batch by batch.
+"""From messages to memories: what is there already is passed over, the rest checked and stored in batches.
 
 There is no record of how far a run came, because the rows are one: whatever ended a run, the next over the
 same files finds what is stored by its external id and goes on with what is not.
@@ -53,7 +53,7 @@ class Choices:
         return replace(message, fields=fields)
 
     def wrong(self, tenant: TenantInfo) -> str:
-        """What is wrong with them, since then every message would be refused; empty if nothing is."""
+        """What is wrong with them, since every message would be refused; empty if nothing is."""
         _, refused = check(tenant, [self.applied(Message("", {"content": "any"}))])
         return refused[0].reason if refused else ""
 
@@ -69,7 +69,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Sifted:
-    """Some messages before anything is stored: which are new, how many are not, and what is wrong with others."""
+    """Some messages before anything is stored: which are new, which are not, and what is no message."""
 
     new: list[Message] = field(default_factory=list)
     present: list[Message] = field(default_factory=list)
@@ -79,7 +79,7 @@ class Sifted:
 def ingest(
     tenant: TenantInfo, messages: Iterable[Message | Refusal], choices: Choices, *, batch: int, actor: str
 ) -> Iterator[Batch]:
-    """Store messages, each batch in a transaction of its own; whoever stops asking has stopped between two."""
+    """Store messages, a transaction for each batch; whoever stops asking has stopped between two."""
     for some in batched(messages, batch):
         sifted = sift(tenant, some, choices)
         checked, refused = check(tenant, sifted.new)
@@ -107,7 +107,7 @@ def sift(tenant: TenantInfo, messages: Iterable[Message | Refusal], choices: Cho
 
 
 def _key(message: Message) -> tuple[str, str] | None:
-    """User and external id; None for what PostgreSQL cannot even be asked about, which the check will refuse."""
+    """User and external id; None for what PostgreSQL cannot be asked about, which the check will refuse."""
     key = (message.fields.get("user_id", ""), message.fields.get("external_id"))
     return key if all(isinstance(part, str) and part.isprintable() for part in key) else None  # type: ignore[return-value]
 
@@ -116,11 +116,15 @@ def _present(tenant: TenantInfo, keys: Sequence[tuple[str, str]]) -> set[tuple[s
     if not keys:
         return set()
     with tenant_scope(tenant.id), connection.cursor() as cursor:
-        cursor.execute(PRESENT, [[user for user, _ in keys], [external_id for _, external_id in keys], tenant.id])
+        cursor.execute(
+            PRESENT, [[user for user, _ in keys], [external_id for _, external_id in keys], tenant.id]
+        )
         return set(cursor.fetchall())
 
 
-def check(tenant: TenantInfo, messages: Iterable[Message]) -> tuple[list[tuple[Message, NewMemory]], list[Refusal]]:
+def check(
+    tenant: TenantInfo, messages: Iterable[Message]
+) -> tuple[list[tuple[Message, NewMemory]], list[Refusal]]:
     """The messages that POST /v1/messages would take, and why it would not take the others."""
     serializer = MessageInput()
     good: list[tuple[Message, NewMemory]] = []
@@ -134,7 +138,9 @@ def check(tenant: TenantInfo, messages: Iterable[Message]) -> tuple[list[tuple[M
         if data.get("tenant_id") in (None, tenant.slug, str(tenant.id)):
             good.append((message, new_memory(data, kind=Memory.Kind.MESSAGE)))
         else:
-            refused.append(Refusal(message.place, "tenant_id: This is not the tenant that the messages are stored for."))
+            refused.append(
+                Refusal(message.place, "tenant_id: This is not the tenant that the messages are stored for.")
+            )
     return good, refused
 
 
@@ -145,7 +151,8 @@ def _sentence(detail: Any) -> str:
 def name_conversations(tenant: TenantInfo, messages: Iterable[Message]) -> None:
     """Give conversations that have no title yet the one their file has; what curators have named stays."""
     titles = {
-        (message.fields.get("user_id", ""), message.fields.get("conversation_id", "")): message.title for message in messages
+        (message.fields.get("user_id", ""), message.fields.get("conversation_id", "")): message.title
+        for message in messages
     }
     rows = [(user_id, key, _printable(title)) for (user_id, key), title in titles.items() if key and title]
     if rows:

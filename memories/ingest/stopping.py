@@ -27,7 +27,7 @@ class Wish:
 
 @contextmanager
 def stoppable() -> Iterator[Wish]:
-    """Take the first Ctrl-C or SIGTERM as a wish, to be asked for between steps; the second acts as always."""
+    """Take the first Ctrl-C or SIGTERM as a wish, asked for between steps; the second acts as always."""
     wish = Wish()
     former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

@@ -1,4 +1,4 @@
-"""A document with ``conversations``, each with an ``id`` and ``messages`` of id, session, speaker, time and text."""
+"""A document with ``conversations``, each with ``messages`` of id, session, speaker, time and text."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
@@ -8,7 +8,7 @@ from memories.ingest.streams import conversations
 
 
 def read(stream: BinaryIO) -> Messages:
-    """The messages in their order; each conversation is a user of its own, each session a conversation of that user."""
+    """The messages in order; a conversation is a user of its own, a session a conversation of that user."""
     for number, conversation in enumerate(conversations(stream, "conversations.item"), 1):
         if not isinstance(mapping(conversation).get("messages"), list):
             yield Refusal(f"conversation {number}", "messages: This field is required.")

@@ -36,11 +36,13 @@ def until_indexed(tenant_id: UUID) -> Iterator[int]:
 
 def _count_waiting(tenant_id: UUID, until: datetime) -> int:
     with tenant_scope(tenant_id):
-        return IndexJob.objects.filter(tenant_id=tenant_id, due_at__isnull=False, enqueued_at__lte=until).count()
+        return IndexJob.objects.filter(
+            tenant_id=tenant_id, due_at__isnull=False, enqueued_at__lte=until
+        ).count()
 
 
 def _database_time() -> datetime:
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
-        [now] = cursor.fetchone() or [datetime.max]
-        return now
+        now: datetime = cursor.fetchall()[0][0]
+    return now

@@ -63,7 +63,11 @@ class Work:
                 return f"{left:,} are still to be indexed."
         given_up = count_given_up(self.tenant.id)
         indexed = f"Indexed after another {time.monotonic() - started:,.1f} s."
-        return f"{indexed} {given_up:,} were given up: the admin's index backlog says why." if given_up else indexed
+        return (
+            f"{indexed} {given_up:,} were given up: the admin's index backlog says why."
+            if given_up
+            else indexed
+        )
 
     @property
     def is_over(self) -> bool:

@@ -2,7 +2,7 @@ from django.contrib.auth.management import create_permissions
 from django.db import migrations
 
 # A curator changes memories, a viewer looks.
-SEEN = ("memory", "conversation", "memoryversion", "auditentry", "indexjob", "embeddingmodel")
+SEEN = ("memory", "conversation", "auditentry", "indexjob", "embeddingmodel")
 
 
 def make_groups(apps, schema_editor):

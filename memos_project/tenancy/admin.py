@@ -14,11 +14,10 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
-
 
 # What a tenant may override of the ranking is the memories' to know; admin modules are loaded after all others.
 from memories.profiles import with_overrides
@@ -36,11 +35,13 @@ admin.site.unregister([get_user_model(), Group])
 class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_overrides(self) -> dict[str, Any]:
         """What a tenant's requests will be served with must be usable before it is stored."""
-        overrides = self.cleaned_data["overrides"] or {}
+        overrides = {} if self.cleaned_data["overrides"] is None else self.cleaned_data["overrides"]
         if not isinstance(overrides, dict):
             raise ValidationError('An object, such as {"ranking": {"half_life_days": 90}}.')
         if unknown := set(overrides) - {"ranking", *LIMITS}:
-            raise ValidationError(f"Unknown: {', '.join(sorted(unknown))}. Known are ranking, {', '.join(LIMITS)}.")
+            raise ValidationError(
+                f"Unknown: {', '.join(sorted(unknown))}. Known are ranking, {', '.join(LIMITS)}."
+            )
         for name in LIMITS:
             limit = overrides.get(name, 1)
             if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
@@ -89,7 +90,7 @@ class TenantAdmin(Superusers):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"language": Tenant.Language.ENGLISH, "active": True}
 
-    def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: Any) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         if not change:
             made = services.create_tenant(slug=obj.slug, name=obj.name, language=obj.language)
             obj.pk, obj.created_at = made.pk, made.created_at
@@ -129,23 +130,38 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
 class ApiKeyAdmin(TenantRows):
     """Keys of the chosen tenant. A key is made, shown once and revoked; it cannot be changed, and its row stays."""
 
-    list_display = ("name", "shown_prefix", "scope_names", "standing", "last_used", "expires_at", "created_at")
+    list_display = (
+        "name",
+        "shown_prefix",
+        "scope_names",
+        "standing",
+        "last_used",
+        "expires_at",
+        "created_at",
+    )
     list_filter_submit = False
     ordering = ("-created_at",)
     actions = ("revoke",)
     fields = ("name", "scopes", "expires_at")
 
-    def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(
+        self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
         if obj is None:
             kwargs["form"] = ApiKeyForm
-        form = super().get_form(request, obj, change, **kwargs)
+        form: Any = super().get_form(request, obj, change, **kwargs)
         form.may_operate = request.user.is_superuser
         return form
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         if obj is None:
             return self.fields
-        return (("name", "shown_prefix"), ("scope_names", "standing"), ("created_at", "expires_at"), ("last_used", "revoked_at"))
+        return (
+            ("name", "shown_prefix"),
+            ("scope_names", "standing"),
+            ("created_at", "expires_at"),
+            ("last_used", "revoked_at"),
+        )
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -174,7 +190,7 @@ class ApiKeyAdmin(TenantRows):
     def last_used(self, key: ApiKey) -> str:
         return f"{key.last_used_at:%d %b %Y %H:%M}" if key.last_used_at else "never"
 
-    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: Any) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         said = form.cleaned_data
         key, secret = services.issue_key(
             tenant_of(request).id, name=said["name"], scopes=said["scopes"], expires_at=said["expires_at"]
@@ -182,9 +198,16 @@ class ApiKeyAdmin(TenantRows):
         obj.pk, obj.prefix = key.pk, key.prefix
         request.secret = secret  # type: ignore[attr-defined]
 
-    def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
+    def response_add(
+        self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None
+    ) -> HttpResponse:
         """The one page that shows the secret: the answer to the form itself, so that it is kept nowhere on the way."""
-        context = {**self.admin_site.each_context(request), "title": "Your new API key", "opts": self.opts, "key": obj}
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Your new API key",
+            "opts": self.opts,
+            "key": obj,
+        }
         context["secret"] = request.secret  # type: ignore[attr-defined]
         response = TemplateResponse(request, "admin/tenancy/apikey/secret.html", context)
         add_never_cache_headers(response)
@@ -198,7 +221,12 @@ class ApiKeyAdmin(TenantRows):
             messages.info(request, "These are revoked already.")
             return None
         if "confirmed" not in request.POST:
-            context = {**self.admin_site.each_context(request), "title": "Revoke keys", "opts": self.opts, "keys": keys}
+            context = {
+                **self.admin_site.each_context(request),
+                "title": "Revoke keys",
+                "opts": self.opts,
+                "keys": keys,
+            }
             return TemplateResponse(request, "admin/tenancy/apikey/revoke.html", context)
         for key in keys:
             try:
@@ -210,7 +238,7 @@ class ApiKeyAdmin(TenantRows):
         return None
 
 
-class MembershipInline(TabularInline):  # type: ignore[misc]
+class MembershipInline(TabularInline):
     model = Tenant.members.through
     verbose_name, verbose_name_plural = "tenant", "Tenants whose rows this user may see"
     extra = 0
@@ -218,7 +246,7 @@ class MembershipInline(TabularInline):  # type: ignore[misc]
 
 
 @admin.register(get_user_model())
-class UserAdmin(DjangoUserAdmin, Superusers):  # type: ignore[misc, type-arg]
+class UserAdmin(DjangoUserAdmin, Superusers):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -236,5 +264,5 @@ class UserAdmin(DjangoUserAdmin, Superusers):  # type: ignore[misc, type-arg]
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, Superusers):  # type: ignore[misc]
+class GroupAdmin(DjangoGroupAdmin, Superusers):
     pass

@@ -53,7 +53,7 @@ class TenantChangeList(ChangeList):
             self.full_result_count = self.result_count
 
 
-class TenantRows(ModelAdmin):  # type: ignore[misc]
+class TenantRows(ModelAdmin):
     """Rows of the chosen tenant. Row-level security says the same; the filter is what the indexes begin with."""
 
     paginator = LimitedPaginator
@@ -88,13 +88,17 @@ class TenantRows(ModelAdmin):  # type: ignore[misc]
         return chosen_tenant(request) is not None and bool(super().has_delete_permission(request, obj))
 
 
-class ReadOnlyRows(TenantRows):
+class ReadOnly(ModelAdmin):
     """Rows that only memOS itself writes, and that have no history."""
 
     actions: Sequence[Any] = ()
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         response: HttpResponse = super().change_view(
             request, object_id, form_url, {"show_history": False, **(extra_context or {})}
@@ -111,7 +115,11 @@ class ReadOnlyRows(TenantRows):
         return False
 
 
-class Superusers(ModelAdmin):  # type: ignore[misc]
+class ReadOnlyRows(ReadOnly, TenantRows):
+    """Rows of the chosen tenant that only memOS itself writes."""
+
+
+class Superusers(ModelAdmin):
     """What belongs to the installation and not to a tenant: superusers alone may see and change it."""
 
     list_fullwidth = True

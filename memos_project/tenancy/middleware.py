@@ -37,7 +37,9 @@ def chosen_tenant(request: HttpRequest) -> Tenant | None:
     return getattr(request, "tenant", None)
 
 
-def admin_tenant(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+def admin_tenant(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
     """Run an admin page in one transaction with its curator's tenant set; without one it sees no rows."""
 
     def middleware(request: HttpRequest) -> HttpResponse:

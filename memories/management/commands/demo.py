@@ -1,4 +1,5 @@
 import logging
+import shlex
 import sys
 from typing import Any
 
@@ -38,6 +39,7 @@ class Command(BaseCommand):
     def alone(self) -> None:
         """Start what is needed, and this command again beside it."""
         self.stdout.write("memOS is not running: starting its database for the demonstration.")
+        self.stdout.flush()
         try:
             with stores.started(settings.MEMOS_HOME) as environ:
                 for name in ("prepare", "demo"):
@@ -56,17 +58,22 @@ def tenant() -> TenantInfo:
 
 def show(owner: TenantInfo, console: Console) -> None:
     with ingest.stoppable() as wish, ingest.meter(sys.stderr) as meter:
-        work = Work(tenant=owner, choices=Choices(user_id=demo.USER), batch=100, strict=True, meter=meter, wish=wish)
+        work = Work(
+            tenant=owner, choices=Choices(user_id=demo.USER), batch=100, strict=True, meter=meter, wish=wish
+        )
         work.store([source for file in demo.FILES for source in ingest.find_sources(file)], actor=demo.ACTOR)
         work.wait()
     if wish:
         sys.exit(wish.exit_code)
-    console.print(f"{work.tally.seen} sample messages: {work.tally.created} stored now, {work.tally.duplicates} there already.\n")
+    tally = work.tally
+    console.print(
+        f"{tally.seen} sample messages: {tally.created} stored now, {tally.duplicates} there already.\n"
+    )
     for question in demo.QUESTIONS:
         query = Query(text=question.text, top_k=TOP_K, filters=Filters(user_id=demo.USER), explain=True)
         console.print(demo.shown(question, recall(owner, query).hits))
         console.print()
-    console.print(MORE.format(file=credentials.path(settings.MEMOS_HOME), port=env.int("MEMOS_PORT", default=8000)), markup=False, soft_wrap=True)
+    console.print(more(), markup=False, highlight=False, soft_wrap=True)
 
 
 MORE = """\
@@ -77,3 +84,9 @@ Ask more, while `make run` runs:
     -H "x-api-key: $MEMOS_API_KEY" -H 'content-type: application/json' \\
     -d '{{"query": "Who bakes at night?", "user_id": "demo", "explain": true}}'
 """
+
+
+def more() -> str:
+    """How to ask something else; lines to copy, which must not be broken."""
+    file = shlex.quote(str(credentials.path(settings.MEMOS_HOME)))
+    return MORE.format(file=file, port=env.int("MEMOS_PORT", default=8000))

@@ -1,4 +1,5 @@
 import argparse
+import logging
 import shutil
 import sys
 import time
@@ -31,15 +32,29 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-        parser.add_argument("--format", dest="format_name", choices=[*ingest.FORMATS], help="Instead of looking what it is.")
-        parser.add_argument("--tenant", default="default", help="Slug or id of the tenant. Default: %(default)s.")
+        parser.add_argument(
+            "--format", dest="format_name", choices=[*ingest.FORMATS], help="Instead of looking what it is."
+        )
+        parser.add_argument(
+            "--tenant", default="default", help="Slug or id of the tenant. Default: %(default)s."
+        )
         parser.add_argument("--user", help="Whose memories these are, instead of what the file says.")
         parser.add_argument("--agent", help="The agent_id of all messages, instead of what the file says.")
-        parser.add_argument("--tag", action="append", default=[], help="A tag for all messages; may be repeated.")
-        parser.add_argument("--batch", type=batch_size, default=500, help="Messages in a transaction. Default: %(default)s.")
-        parser.add_argument("--dry-run", action="store_true", help="Say what would be done, and store nothing.")
-        parser.add_argument("--strict", action="store_true", help="Stop after the batch in which a message is refused.")
-        parser.add_argument("--wait", action="store_true", help="Stay until all is indexed, and help with it.")
+        parser.add_argument(
+            "--tag", action="append", default=[], help="A tag for all messages; may be repeated."
+        )
+        parser.add_argument(
+            "--batch", type=batch_size, default=500, help="Messages in a transaction. Default: %(default)s."
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Say what would be done, and store nothing."
+        )
+        parser.add_argument(
+            "--strict", action="store_true", help="Stop after the batch in which a message is refused."
+        )
+        parser.add_argument(
+            "--wait", action="store_true", help="Stay until all is indexed, and help with it."
+        )
 
     def handle(
         self,
@@ -56,6 +71,8 @@ class Command(BaseCommand):
         wait: bool,
         **options: Any,
     ) -> None:
+        # What is worth a line in a server's log would tear the progress bar apart.
+        logging.getLogger("django_structlog").setLevel(logging.WARNING)
         owner = find(tenant)
         choices = Choices(user_id=user, agent_id=agent, tags=tag)
         if wrong := choices.wrong(owner):
@@ -66,7 +83,9 @@ class Command(BaseCommand):
             try:
                 said = planned(work, sources) if dry_run else stored(work, sources, wait=wait)
             except (OperationalError, InterfaceError) as error:
-                raise CommandError(f"The database does not answer: {str(error).partition('\n')[0]}\n{GO_ON}") from None
+                raise CommandError(
+                    f"The database does not answer: {str(error).partition('\n')[0]}\n{GO_ON}"
+                ) from None
             except MemosError as error:
                 raise CommandError(f"{error.detail}\n{GO_ON}") from None
         self.stdout.write(said)

@@ -62,7 +62,13 @@ def claude(*messages, **fields):
 BOATS = claude(
     turn("h1", "human", "Larch or oak?", at="2026-01-02T10:00:00.000000Z"),
     turn("c1", "assistant", "Larch.", "It lasts.", at="2026-01-02T10:00:05.000000Z"),
-    {"uuid": "h2", "sender": "human", "text": "Thanks", "created_at": "2026-01-02T10:01:00Z", "attachments": [{"file_name": "plan.pdf"}]},
+    {
+        "uuid": "h2",
+        "sender": "human",
+        "text": "Thanks",
+        "created_at": "2026-01-02T10:01:00Z",
+        "attachments": [{"file_name": "plan.pdf"}],
+    },
 )
 
 TALK = {
@@ -71,9 +77,27 @@ TALK = {
         {
             "id": "c1",
             "messages": [
-                {"id": "D1:1", "session": "s1", "speaker": "Ann", "time": "2023-05-08T13:56:00", "text": "Hello."},
-                {"id": "D1:2", "session": "s1", "speaker": "Bob", "time": "2023-05-08T13:56:00", "text": "Hi Ann."},
-                {"id": "D2:1", "session": "s2", "speaker": "user", "time": "2023-06-08T13:56:00", "text": "Again."},
+                {
+                    "id": "D1:1",
+                    "session": "s1",
+                    "speaker": "Ann",
+                    "time": "2023-05-08T13:56:00",
+                    "text": "Hello.",
+                },
+                {
+                    "id": "D1:2",
+                    "session": "s1",
+                    "speaker": "Bob",
+                    "time": "2023-05-08T13:56:00",
+                    "text": "Hi Ann.",
+                },
+                {
+                    "id": "D2:1",
+                    "session": "s2",
+                    "speaker": "user",
+                    "time": "2023-06-08T13:56:00",
+                    "text": "Again.",
+                },
             ],
             "questions": [],
         }

@@ -33,7 +33,9 @@ def file(tmp_path):
 
 class TestJsonl:
     def test_takes_each_line_as_it_is(self, file):
-        found = read(file(lines({"content": "a", "external_id": "1"}, {"content": "b", "role": "tool"}), "x.jsonl"))
+        found = read(
+            file(lines({"content": "a", "external_id": "1"}, {"content": "b", "role": "tool"}), "x.jsonl")
+        )
         assert fields(found, "content", "role") == [("a", None), ("b", "tool")]
         assert found[0].fields["external_id"] == "1"
 
@@ -73,10 +75,20 @@ class TestChatGpt:
         ]
 
     def test_without_current_node_the_last_one_counts(self, file):
-        tree = chatgpt(node("u", "root", "user", "one"), node("a", "u", "assistant", "two"), current_node=None)
+        tree = chatgpt(
+            node("u", "root", "user", "one"), node("a", "u", "assistant", "two"), current_node=None
+        )
         assert fields(read(file([tree])), "content") == [("one",), ("two",)]
 
-    @pytest.mark.parametrize("odd", [{"current_node": ["x"]}, {"mapping": {"a": {"parent": "a"}}}, {"mapping": {"a": 1}}, {"mapping": {}}])
+    @pytest.mark.parametrize(
+        "odd",
+        [
+            {"current_node": ["x"]},
+            {"mapping": {"a": {"parent": "a"}}},
+            {"mapping": {"a": 1}},
+            {"mapping": {}},
+        ],
+    )
     def test_odd_trees_give_nothing_and_end(self, file, odd):
         assert read(file([chatgpt(**odd)])) == []
 

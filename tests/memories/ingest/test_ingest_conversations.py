@@ -47,7 +47,11 @@ def stored(tenant):
 
     def stored(*names, of=tenant):
         with tenant_scope(of.id):
-            return list(Memory.objects.filter(tenant_id=of.id).order_by("conversation__key", "turn", "id").values_list(*names))
+            return list(
+                Memory.objects.filter(tenant_id=of.id)
+                .order_by("conversation__key", "turn", "id")
+                .values_list(*names)
+            )
 
     return stored
 
@@ -127,7 +131,9 @@ class TestRefusing:
         status, _ = run(self.BAD, "--strict", "--batch", "1")
         assert (status, stored("content")) == (1, [("one",)])
 
-    @pytest.mark.parametrize("options", [("--tenant", "nobody"), ("--user", "u" * 201), ("--tag", "t" * 101), ("--batch", "0")])
+    @pytest.mark.parametrize(
+        "options", [("--tenant", "nobody"), ("--user", "u" * 201), ("--tag", "t" * 101), ("--batch", "0")]
+    )
     def test_options_that_cannot_be_used(self, run, options):
         with pytest.raises(CommandError):
             run(TALK, *options)
@@ -139,7 +145,11 @@ class TestRefusing:
 
 class TestDryRun:
     def test_says_what_would_be_done_and_stores_nothing(self, run, stored, tenant):
-        services.remember(tenant, [new_memory("Hello.", user_id="c1", external_id="transcript:c1:D1:1", kind="message")], actor="test")
+        services.remember(
+            tenant,
+            [new_memory("Hello.", user_id="c1", external_id="transcript:c1:D1:1", kind="message")],
+            actor="test",
+        )
         status, said = run(TALK, "--dry-run")
         assert (status, len(stored("id"))) == (0, 1)
         words = " ".join(said.split())
@@ -168,14 +178,23 @@ class TestStopping:
     def start(self, tenant, tmp_path):
         """Start the command as a process of its own on the test's database, and wait until it has stored something."""
         path = tmp_path / "long.jsonl"
-        path.write_text(lines(*({"content": f"Number {n}.", "conversation_id": f"c{n % 3}"} for n in range(self.COUNT))))
+        path.write_text(
+            lines(*({"content": f"Number {n}.", "conversation_id": f"c{n % 3}"} for n in range(self.COUNT)))
+        )
         argv = [sys.executable, "manage.py", "ingest_conversations", str(path), "--tenant", tenant.slug]
         config = connection.settings_dict
         url = f"postgresql://{postgres.APP}@/{config['NAME']}?host={config['HOST']}&port={config['PORT']}"
-        environ = {**os.environ, "DATABASE_URL": url, "REDIS_URL": settings.REDIS_URL, "PYTHONWARNINGS": "ignore"}
+        environ = {
+            **os.environ,
+            "DATABASE_URL": url,
+            "REDIS_URL": settings.REDIS_URL,
+            "PYTHONWARNINGS": "ignore",
+        }
 
         def start(*options):
-            return subprocess.Popen([*argv, *options], cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True)
+            return subprocess.Popen(
+                [*argv, *options], cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True
+            )
 
         return start
 
@@ -200,9 +219,15 @@ class TestStopping:
         said, _ = again.communicate(timeout=60)
         assert again.returncode == 0, said
         with tenant_scope(tenant.id):
-            rows = list(Memory.objects.order_by("conversation__key", "turn").values_list("conversation__key", "turn", "content"))
+            rows = list(
+                Memory.objects.order_by("conversation__key", "turn").values_list(
+                    "conversation__key", "turn", "content"
+                )
+            )
         third = self.COUNT // 3
-        assert rows == [(f"c{c}", turn + 1, f"Number {3 * turn + c}.") for c in range(3) for turn in range(third)]
+        assert rows == [
+            (f"c{c}", turn + 1, f"Number {3 * turn + c}.") for c in range(3) for turn in range(third)
+        ]
 
     def test_ctrl_c_ends_after_the_batch_with_a_summary(self, tenant, start):
         process = start("--batch", "20")

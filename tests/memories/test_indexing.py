@@ -1,0 +1,236 @@
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from memories import indexing, retrieval, services
+from memories.embeddings import ProviderUnavailable
+from memories.indexing import claim, drain, enqueue, level, sweep, wake
+from memories.models import EmbeddingModel, IndexJob, MemoryTokens, MemoryVector
+from memos_project.db import tenant_scope
+from memos_project.redis import client
+from tests.factories import new_memory
+
+
+def jobs(tenant):
+    with tenant_scope(tenant.id):
+        return {job.memory_id: job for job in IndexJob.objects.all()}
+
+
+def held(tenant, model=MemoryVector):
+    with tenant_scope(tenant.id):
+        return {(row.memory_id, row.model_id, row.chunk) for row in model.objects.all()}
+
+
+def due_now(tenant):
+    with tenant_scope(tenant.id):
+        IndexJob.objects.update(due_at=timezone.now() - timedelta(minutes=1))
+
+
+@pytest.fixture
+def away():
+    """A model whose provider does not answer."""
+    options = {"url": "http://127.0.0.1:1/v1", "attempts": 1}
+    EmbeddingModel.objects.filter(pk=1).update(name="away", provider="openai", options=options, token_dimensions=0)
+    retrieval._active = None
+
+
+class TestDrain:
+    def test_it_makes_vectors_and_token_vectors_and_clears_the_backlog(self, tenant, remember):
+        ids = remember("A cat.", "A dog.")
+        assert drain(tenant.id) == 2
+        assert held(tenant) == held(tenant, MemoryTokens) == {(each, 1, 0) for each in ids}
+        assert jobs(tenant) == {}
+
+    def test_again_there_is_nothing_to_do(self, tenant, remember):
+        remember()
+        drain(tenant.id)
+        assert drain(tenant.id) == 0
+
+    def test_more_than_a_batch(self, tenant, remember, settings):
+        settings.MEMOS_INDEX_BATCH = 7
+        remember(*(f"text {n}" for n in range(20)))
+        assert drain(tenant.id) == 20
+
+    def test_another_tenants_backlog_waits(self, tenant, other_tenant, remember):
+        remember(of=other_tenant)
+        assert drain(tenant.id) == 0
+        assert len(jobs(other_tenant)) == 1
+
+    def test_long_text_is_cut_into_chunks(self, tenant, remember):
+        [memory] = remember(" ".join(f"word{n}" for n in range(600)))
+        drain(tenant.id)
+        chunks = sorted(chunk for _, _, chunk in held(tenant))
+        assert chunks == [*range(len(chunks))]
+        assert len(chunks) >= 3
+        services.revise(tenant, memory, {"content": "Short now."}, actor="test")
+        drain(tenant.id)
+        assert held(tenant) == held(tenant, MemoryTokens) == {(memory, 1, 0)}
+
+    def test_what_is_not_changed_is_not_embedded_again(self, tenant, remember, monkeypatch):
+        [memory] = remember("A cat.")
+        drain(tenant.id)
+        services.revise(tenant, memory, {"tags": ["x"]}, actor="test")
+        assert len(jobs(tenant)) == 1
+        monkeypatch.setattr(indexing, "get_embedder", lambda spec: pytest.fail("embedded again"))
+        assert drain(tenant.id) == 1
+
+    def test_every_model_that_is_filled_gets_its_vectors(self, tenant, remember):
+        second = EmbeddingModel(name="second", provider="hash", dimensions=16, max_tokens=64, state="filling")
+        second.save()
+        EmbeddingModel(name="third", provider="hash", dimensions=16, max_tokens=64, state="retired").save()
+        [memory] = remember("A cat.")
+        drain(tenant.id)
+        assert held(tenant) == {(memory, 1, 0), (memory, second.pk, 0)}
+        assert held(tenant, MemoryTokens) == {(memory, 1, 0)}
+
+    def test_a_memory_forgotten_meanwhile_is_no_error(self, tenant, remember):
+        [memory] = remember()
+        claims = claim(tenant.id, limit=5)
+        services.forget(tenant, memory, actor="test")
+        level(tenant.id, claims)
+        assert held(tenant) == set()
+        due_now(tenant)
+        drain(tenant.id)
+        assert jobs(tenant) == {}
+
+    def test_a_memory_changed_meanwhile_comes_round_again(self, tenant, remember):
+        [memory] = remember("A cat.")
+        claims = claim(tenant.id, limit=5)
+        services.revise(tenant, memory, {"content": "A dog."}, actor="test")
+        level(tenant.id, claims)
+        assert jobs(tenant)[memory].revision == 2
+        assert drain(tenant.id) == 1
+        with tenant_scope(tenant.id):
+            assert MemoryVector.objects.get().content_hash == services.get_memory(tenant.id, memory).content_hash
+
+
+class TestClaims:
+    def test_a_job_is_taken_once(self, tenant, remember):
+        [memory] = remember()
+        assert [each.memory_id for each in claim(tenant.id, limit=5)] == [memory]
+        assert claim(tenant.id, limit=5) == []
+
+    def test_no_more_than_the_limit_the_oldest_first(self, tenant, remember):
+        ids = [remember()[0] for _ in range(3)]
+        assert {each.memory_id for each in claim(tenant.id, limit=2)} == {*ids[:2]}
+
+    def test_a_dead_workers_job_comes_back_when_its_lease_is_over(self, tenant, remember, settings):
+        settings.MEMOS_INDEX_LEASE_SECONDS = -1
+        remember()
+        assert [claim(tenant.id, limit=5)[0].attempts for _ in range(3)] == [1, 2, 3]
+
+    def test_a_change_makes_it_due_at_once(self, tenant, remember):
+        [memory] = remember("A cat.")
+        claim(tenant.id, limit=5)
+        services.revise(tenant, memory, {"content": "A dog."}, actor="test")
+        [again] = claim(tenant.id, limit=5)
+        assert (again.revision, again.attempts) == (2, 1)
+
+    def test_jobs_that_were_given_up_are_not_taken(self, tenant, remember):
+        remember()
+        with tenant_scope(tenant.id):
+            IndexJob.objects.update(due_at=None)
+        assert claim(tenant.id, limit=5) == []
+
+
+class TestFailures:
+    def test_a_provider_that_is_down_puts_it_off(self, tenant, remember, away):
+        [memory] = remember()
+        assert drain(tenant.id) == 0
+        job = jobs(tenant)[memory]
+        assert job.error
+        assert timezone.now() < job.due_at < timezone.now() + timedelta(seconds=10)
+
+    def test_the_pause_grows_up_to_a_minute(self, tenant, remember, away):
+        [memory] = remember()
+        pauses = []
+        for _ in range(9):
+            due_now(tenant)
+            drain(tenant.id)
+            pauses.append((jobs(tenant)[memory].due_at - timezone.now()).total_seconds())
+        assert pauses[0] < 3
+        assert all(29 < pause <= 60 for pause in pauses[6:])
+        assert jobs(tenant)[memory].attempts == 9
+
+    def test_when_it_is_back_the_backlog_drains(self, tenant, remember, away):
+        remember()
+        drain(tenant.id)
+        EmbeddingModel.objects.filter(pk=1).update(name="hashed-words", provider="hash", options={})
+        due_now(tenant)
+        assert drain(tenant.id) == 1
+        assert jobs(tenant) == {}
+
+    def test_one_that_cannot_be_done_does_not_hold_up_the_others(self, tenant, remember, settings, monkeypatch):
+        good = indexing._embed
+
+        def embed(model, memories):
+            if any("poison" in memory.content for memory in memories):
+                raise RuntimeError("no")
+            return good(model, memories)
+
+        monkeypatch.setattr(indexing, "_embed", embed)
+        settings.MEMOS_INDEX_MAX_ATTEMPTS = 2
+        [_, poison, _] = remember("one", "poison", "three")
+        assert drain(tenant.id) == 2
+        assert "no" in jobs(tenant)[poison].error
+        due_now(tenant)
+        drain(tenant.id)
+        assert jobs(tenant)[poison].due_at is None
+        services.retry_indexing(tenant.id, [poison], actor="test")
+        monkeypatch.undo()
+        assert drain(tenant.id) == 1
+
+    def test_an_outage_never_gives_up(self, tenant, remember, settings, monkeypatch):
+        settings.MEMOS_INDEX_MAX_ATTEMPTS = 1
+
+        def away(model, memories):
+            raise ProviderUnavailable("down")
+
+        monkeypatch.setattr(indexing, "_embed", away)
+        [memory] = remember()
+        for _ in range(3):
+            due_now(tenant)
+            drain(tenant.id)
+        assert jobs(tenant)[memory].due_at
+
+
+class TestWaking:
+    def queued(self):
+        return client().llen("celery")
+
+    def test_one_message_is_enough_until_a_worker_has_begun(self, tenant):
+        for _ in range(3):
+            wake(tenant.id)
+        assert self.queued() == 1
+        drain(tenant.id)
+        wake(tenant.id)
+        assert self.queued() == 2
+
+    def test_without_a_broker_a_write_is_kept_for_the_sweep(self, tenant, settings, monkeypatch, django_capture_on_commit_callbacks):
+        settings.REDIS_URL = "redis://127.0.0.1:1/0"
+        client.cache_clear()
+        try:
+            with django_capture_on_commit_callbacks(execute=True):
+                services.remember(tenant, [new_memory()], actor="test")
+        finally:
+            client.cache_clear()
+        assert len(jobs(tenant)) == 1
+
+    def test_the_sweep_wakes_every_tenant_with_work_that_is_due(self, tenant, other_tenant, remember):
+        remember()
+        remember(of=other_tenant)
+        due_now(tenant)
+        due_now(other_tenant)
+        assert sweep() == 2
+        claim(tenant.id, limit=1)
+        assert sweep() == 1
+
+
+class TestEnqueue:
+    def test_memories_are_marked_once(self, tenant, remember):
+        ids = remember("a", "b", "c")
+        drain(tenant.id)
+        assert enqueue(tenant.id, ids, batch=2) == 3
+        assert enqueue(tenant.id, ids) == 0
+        assert jobs(tenant).keys() == {*ids}
