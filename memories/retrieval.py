@@ -210,12 +210,15 @@ def active_model() -> ActiveModel:
 
 @lru_cache(maxsize=4096)
 def _embed_query(spec: ModelSpec, text: str) -> EmbeddedQuery:
+    # Only what is not in the cache comes here.
+    metrics.CACHE.labels(cache="query embeddings", outcome="miss").inc()
     return get_embedder(spec).embed_query(text)
 
 
 def _embed(model: ActiveModel, text: str, profile: Profile, degraded: list[str]) -> EmbeddedQuery | None:
     if profile.mode == "text":
         return None
+    metrics.CACHE.labels(cache="query embeddings", outcome="asked").inc()
     try:
         return _embed_query(model.spec, text)
     except (ProviderUnavailable, ProviderRejected) as error:

@@ -141,11 +141,12 @@ def _lock_conversations(tenant_id: UUID, items: Sequence[NewMemory]) -> dict[tup
     wanted = sorted({(item.user_id, item.conversation_id) for item in items if item.conversation_id})
     if not wanted:
         return {}
-    held = _held_conversations(tenant_id, wanted)
-    if len(held) < len(wanted):
+    # One that is there is simply held. Of several, none may be held before all are there: whoever held the
+    # second while making the first would wait for someone who does the reverse.
+    held = _held_conversations(tenant_id, wanted) if len(wanted) == 1 else {}
+    if not held:
         Conversation.objects.bulk_create(
-            [Conversation(tenant_id=tenant_id, user_id=user_id, key=key) for user_id, key in wanted if (user_id, key) not in held],
-            ignore_conflicts=True,
+            [Conversation(tenant_id=tenant_id, user_id=user_id, key=key) for user_id, key in wanted], ignore_conflicts=True
         )
         held = _held_conversations(tenant_id, wanted)
     return held

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from memos_project.api import health, hub, me
 
@@ -14,7 +14,6 @@ urlpatterns = [
     path("metrics", health.metrics),
     path("v1/schema", SpectacularAPIView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
-    path("docs/redoc", SpectacularRedocView.as_view(url_name="schema")),
     path("v1/me", me.MeView.as_view()),
     path("memory/store", hub.StoreView.as_view()),
     path("memory/query", hub.QueryView.as_view()),

@@ -27,15 +27,24 @@ WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND relnam
 HASHED_WORDS = "UPDATE memories_embeddingmodel SET name = 'hashed-words', provider = 'hash' WHERE id = 1"
 
 
+_database: list[postgres.Postgres] = []
+
+
+def database() -> postgres.Postgres:
+    """The PostgreSQL that is running."""
+    return _database[-1]
+
+
 @contextmanager
 def running(directory: Path, blocker: DjangoDbBlocker) -> Iterator[None]:
     """Start both, point Django, Redis and Celery at them, migrate."""
     with (
-        postgres.running(directory / "postgres", durable=False) as database,
+        postgres.running(directory / "postgres", durable=False) as server,
         valkey.running(directory / "valkey", durable=False) as store,
     ):
-        owner_url = database.url(postgres.OWNER)
-        _connect("default", database.url(postgres.APP))
+        _database.append(server)
+        owner_url = server.url(postgres.OWNER)
+        _connect("default", server.url(postgres.APP))
         _connect("owner", owner_url)
         settings.REDIS_URL = settings.CELERY_BROKER_URL = celery.conf.broker_url = store.url
         client.cache_clear()

@@ -203,8 +203,8 @@ class TestInitScript:
     def test_the_roles_have_passwords_and_no_rights_to_look_past_policies(self, server: Postgres) -> None:
         with psycopg.connect(server.superuser_dsn("memos")) as connection:
             found = connection.execute(
-                "SELECT rolname, rolsuper, rolbypassrls, rolcanlogin, rolpassword LIKE 'SCRAM-SHA-256$%%' FROM pg_authid"
-                " WHERE rolname LIKE 'memos_%%' ORDER BY 1"
+                "SELECT rolname, rolsuper, rolbypassrls, rolcanlogin, starts_with(rolpassword, 'SCRAM-SHA-256$')"
+                " FROM pg_authid WHERE starts_with(rolname, 'memos_') ORDER BY 1"
             ).fetchall()
         assert found == [("memos_app", False, False, True, True), ("memos_owner", False, False, True, True)]
 

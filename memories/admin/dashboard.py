@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
@@ -130,7 +130,6 @@ class Services(View):
     """Whether each part is up, as a part of the first page that is loaded by itself: the parts are asked over the network."""
 
     admin_site: admin.AdminSite | None = None
-    http_method_names: ClassVar[list[str]] = ["get"]
 
     @opens_own_transactions
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:

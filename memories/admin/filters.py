@@ -95,7 +95,7 @@ class IndexFilter(RadioFilter):
             "behind": Q(),
             "failing": Q(due_at__isnull=False) & ~Q(error=""),
             "given-up": Q(due_at=None),
-        }.get(self.value())
+        }.get(self.value() or "")
         if wanted is None:
             return queryset
         return queryset.filter(

@@ -18,6 +18,7 @@ from memories.models import Memory
 from memories.services import NewMemory
 from memos_project.api.fields import JsonObjectField
 from memos_project.errors import MemosError
+from memos_project.tenancy.admin_base import StorableJSONField
 
 MAX_TAGS = 100
 
@@ -45,7 +46,7 @@ class TagsField(SimpleArrayField):
             help_text="One a line.",
         )
 
-    def to_python(self, value: Any) -> list[str]:
+    def to_python(self, value: Any) -> list[str]:  # type: ignore[override]
         if isinstance(value, str):
             value = "\n".join(line.strip() for line in value.splitlines() if line.strip())
         return list(dict.fromkeys(super().to_python(value)))
@@ -58,6 +59,7 @@ class MemoryForm(forms.ModelForm):  # type: ignore[type-arg]
 
     content = TextField(widget=UnfoldAdminExpandableTextareaWidget(attrs={"rows": 5}))
     tags = TagsField()
+    metadata = StorableJSONField()
     importance_explicit = forms.FloatField(
         label="Importance",
         required=False,
@@ -82,11 +84,12 @@ class MemoryForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_metadata(self) -> dict[str, Any]:
         metadata = self.cleaned_data["metadata"]
         try:
-            return JsonObjectField().run_validation({} if metadata is None else metadata)
+            checked: dict[str, Any] = JsonObjectField().run_validation(metadata)
         except serializers.ValidationError as error:
             raise ValidationError(
                 [str(said) for said in serializers.as_serializer_error(error)["non_field_errors"]]
             ) from error
+        return checked
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -73,7 +73,7 @@ class MeaningForm(forms.Form):
     )
 
     class Media:
-        css = {"all": ("admin/css/vendor/select2/select2.css", "admin/css/autocomplete.css")}
+        css: ClassVar = {"all": ("admin/css/vendor/select2/select2.css", "admin/css/autocomplete.css")}
         js = (
             "admin/js/vendor/jquery/jquery.js",
             "admin/js/vendor/select2/select2.full.js",

@@ -1,6 +1,6 @@
 """Memories: the list, the page of one, what became of it, and where it stands in the indexes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -130,7 +130,7 @@ class MemoryAdmin(TenantRows):
     search_help_text = "All of these words, in any inflection; or an id."
     ordering = ("-id",)
     show_facets = admin.ShowFacets.NEVER
-    list_before_template = "admin/memories/memory/list_before.html"
+    list_before_template = "admin/memories/memory/list_before.html"  # type: ignore[assignment]
     list_disable_select_all = True
     warn_unsaved_form = True
 

@@ -26,10 +26,8 @@ NOBODY = UUID(int=0)
 def name_memories(entries: Iterable[AuditEntry]) -> None:
     """Give each entry the beginning of its memory as ``said``, None where the memory is gone."""
     memories = Memory.objects.filter(pk__in={entry.memory_id for entry in entries})
-    said = {
-        memory.pk: memory.title or memory.excerpt
-        for memory in memories.annotate(excerpt=Left("content", EXCERPT)).only("title")
-    }
+    excerpts: Iterable[Any] = memories.annotate(excerpt=Left("content", EXCERPT)).only("title")
+    said = {memory.pk: memory.title or memory.excerpt for memory in excerpts}
     for entry in entries:
         entry.said = said.get(entry.memory_id)  # type: ignore[attr-defined]
 
@@ -121,7 +119,7 @@ class EmbeddingModelAdmin(ReadOnly):
         "options",
         "created_at",
     )
-    list_before_template = "admin/memories/embeddingmodel/list_before.html"
+    list_before_template = "admin/memories/embeddingmodel/list_before.html"  # type: ignore[assignment]
     list_fullwidth = True
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:

@@ -22,7 +22,7 @@ from memories.services import NewMemory
 from memos_project.api.problems import flattened
 from memos_project.api.views import TenantView, decode_cursor, encode_cursor, etag, if_match, validated
 from memos_project.db import tenant_scope
-from memos_project.errors import Forbidden, InvalidInput, MemosError
+from memos_project.errors import Forbidden, InvalidInput, MemosError, NotFound
 from memos_project.tenancy.services import TenantInfo
 
 IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="The ETag of the version to change.")
@@ -320,8 +320,7 @@ class ConversationView(TenantView):
     @extend_schema(operation_id="conversations_read", parameters=[CONVERSATION, OF_USER, TENANT_ID], responses=s.ConversationOutput)
     def get(self, request: Request, conversation: str) -> Response:
         """One conversation."""
-        found = retrieval.find_conversation(self.tenant().id, conversation, user_id=_text_param(request, "user_id"))
-        return Response(rendering.thread(found))
+        return Response(rendering.thread(_thread(request, self.tenant().id, conversation)))
 
 
 class ConversationMessagesView(TenantView):
@@ -334,10 +333,16 @@ class ConversationMessagesView(TenantView):
         limit = params.get("limit", 50)
         after = int.from_bytes(decode_cursor(params["cursor"], size=8), "big") if "cursor" in params else 0
         tenant = self.tenant()
-        thread = retrieval.find_conversation(tenant.id, conversation, user_id=_text_param(request, "user_id"))
+        thread = _thread(request, tenant.id, conversation)
         rows = retrieval.list_turns(tenant.id, thread.id, after=min(after, 2**31 - 1), limit=limit + 1)
         cursor = encode_cursor(rows[limit - 1].turn or 0) if len(rows) > limit else None
         return Response(rendering.page([rendering.memento(row) for row in rows[:limit]], cursor))
+
+
+def _thread(request: Request, tenant_id: UUID, conversation: str) -> retrieval.Thread:
+    if "\x00" in conversation:  # an address may hold it, a text column may not
+        raise NotFound("There is no such conversation.")
+    return retrieval.find_conversation(tenant_id, conversation, user_id=_text_param(request, "user_id"))
 
 
 def _text_param(request: Request, name: str) -> str | None:

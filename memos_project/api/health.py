@@ -54,7 +54,8 @@ CHECKS: Mapping[str, Callable[[], None]] = {
     "vectors": _vectors,
     "embeddings": _embeddings,
 }
-DOWN = (Error, PoolTimeout, redis.RedisError, IndexUnavailable, EmbeddingError, OSError)
+# A ValueError is an embedding model whose options make no sense.
+DOWN = (Error, PoolTimeout, redis.RedisError, IndexUnavailable, EmbeddingError, OSError, ValueError)
 
 
 def services() -> dict[str, str]:

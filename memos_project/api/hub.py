@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -26,8 +27,7 @@ class StoreView(TenantView):
         data = validated(s.LegacyStoreInput, request.data)
         tenant = self.tenant(data.get("tenant_id"))
         metadata = data.get("metadata", {})
-        known = validated(s.MemoryInput, {"content": data["content"], **_understood(metadata)})
-        new: NewMemory = s.new_memory({**known, "metadata": metadata})
+        new: NewMemory = s.new_memory({**_understood(metadata), "content": data["content"], "metadata": metadata})
 
         def act() -> tuple[int, Any]:
             [stored] = services.remember(tenant, [new], actor=self.actor)
@@ -42,7 +42,12 @@ class StoreView(TenantView):
 
 
 def _understood(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: metadata[name] for name in UNDERSTOOD if metadata.get(name) is not None}
+    """What the metadata says in fields of our own, held to their rules; raises ValidationError naming metadata.FIELD."""
+    said = {name: metadata[name] for name in UNDERSTOOD if metadata.get(name) is not None}
+    try:
+        return validated(s.MemoryInput, said, partial=True)
+    except ValidationError as error:
+        raise ValidationError({"metadata": error.detail}) from error
 
 
 class QueryView(TenantView):

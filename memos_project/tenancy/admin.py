@@ -24,7 +24,7 @@ from memories.profiles import with_overrides
 from memories.ranking import DEFAULT_PROFILE
 from memos_project.errors import InvalidInput, NotFound
 from memos_project.tenancy import services
-from memos_project.tenancy.admin_base import Superusers, TenantRows, tenant_of
+from memos_project.tenancy.admin_base import StorableJSONField, Superusers, TenantRows, tenant_of
 from memos_project.tenancy.models import ApiKey, Tenant
 
 LIMITS = ("rate_limit_tenant", "rate_limit_key")
@@ -33,9 +33,11 @@ admin.site.unregister([get_user_model(), Group])
 
 
 class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
+    overrides = StorableJSONField(help_text=Tenant._meta.get_field("overrides").help_text)
+
     def clean_overrides(self) -> dict[str, Any]:
         """What a tenant's requests will be served with must be usable before it is stored."""
-        overrides = {} if self.cleaned_data["overrides"] is None else self.cleaned_data["overrides"]
+        overrides = self.cleaned_data["overrides"]
         if not isinstance(overrides, dict):
             raise ValidationError('An object, such as {"ranking": {"half_life_days": 90}}.')
         if unknown := set(overrides) - {"ranking", *LIMITS}:
@@ -246,7 +248,7 @@ class MembershipInline(TabularInline):
 
 
 @admin.register(get_user_model())
-class UserAdmin(DjangoUserAdmin, Superusers):
+class UserAdmin(DjangoUserAdmin, Superusers):  # type: ignore[type-arg]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm

@@ -1,14 +1,19 @@
 """What the pages on a tenant's rows share: the tenant, who acts, lists that stay quick."""
 
+import json
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+from django import forms
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
+from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from memos_project.tenancy.middleware import chosen_tenant
 from memos_project.tenancy.services import TenantInfo, tenant_info
@@ -26,6 +31,27 @@ def actor_of(request: HttpRequest) -> str:
     return f"user:{request.user.get_username()}"
 
 
+class StorableJSONField(forms.JSONField):
+    """JSON as PostgreSQL can hold it, nothing being ``{}``; Python would read more, and could not even show it again."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 8}), **kwargs)
+
+    def clean(self, value: Any) -> Any:
+        cleaned = super().clean(value)
+        try:
+            written = json.dumps(cleaned, allow_nan=False, ensure_ascii=False).encode()
+        except ValueError as error:
+            raise ValidationError("Only numbers and characters that JSON knows.") from error
+        if b"\\u0000" in written:
+            raise ValidationError("Null characters are not allowed.")
+        return {} if cleaned is None else cleaned
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """What was typed, as it was typed."""
+        return None if data is None else InvalidJSONInput(data)
+
+
 class LimitedPaginator(Paginator):  # type: ignore[type-arg]
     """Counts no further than LIMIT: to count everything would cost more than to show the page."""
 
@@ -33,7 +59,7 @@ class LimitedPaginator(Paginator):  # type: ignore[type-arg]
     template_name = "admin/limited_pagination.html"
 
     @cached_property
-    def count(self) -> int:  # type: ignore[override]
+    def count(self) -> int:
         if not isinstance(self.object_list, QuerySet):
             return len(self.object_list)
         counted: int = self.object_list.order_by().values("pk")[: self.LIMIT].count()

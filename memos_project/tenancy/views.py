@@ -1,6 +1,6 @@
 """The admin's tenant switch."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
@@ -14,7 +14,6 @@ class ChooseTenant(View):
     """Remember for the session which of their tenants an admin user works in."""
 
     admin_site: admin.AdminSite | None = None
-    http_method_names: ClassVar[list[str]] = ["post"]
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         wanted = request.POST.get("tenant", "")

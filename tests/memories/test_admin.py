@@ -17,6 +17,14 @@ from memos_project.db import tenant_scope
 from memos_project.tenancy.models import Tenant
 
 LIST = "/admin/memories/memory/"
+SAID = {
+    "kind": "fact",
+    "tier": "2",
+    "role": "user",
+    "content": "Ann likes tea.",
+    "metadata": "{}",
+    "tags": "a\r\nb",
+}
 
 
 def login(tenant, group):
@@ -193,6 +201,8 @@ class TestChange:
             {"importance_explicit": "nan"},
             {"metadata": "[1]"},
             {"metadata": '{"a": "\\u0000"}'},
+            {"metadata": '{"a": NaN}'},
+            {"metadata": '{"a": "\\ud800"}'},
             {"metadata": "{"},
             {"tags": "x" * 101},
             {
@@ -244,17 +254,8 @@ def test_receipt(curator, remember, indexed):
 
 
 class TestAdd:
-    SAID = {
-        "kind": "fact",
-        "tier": "2",
-        "role": "user",
-        "content": "Ann likes tea.",
-        "metadata": "{}",
-        "tags": "a\r\nb",
-    }
-
     def test_remembers(self, curator, tenant):
-        said = self.SAID | {"conversation_key": "tea", "user_id": "ann", "importance_explicit": "0.9"}
+        said = SAID | {"conversation_key": "tea", "user_id": "ann", "importance_explicit": "0.9"}
         assert curator.post(LIST + "add/", said).status_code == 302
         with tenant_scope(tenant.id):
             memory = Memory.objects.select_related("conversation").get()
@@ -267,8 +268,8 @@ class TestAdd:
         assert memory.conversation.key == "tea"
 
     def test_says_what_is_there_already(self, curator, tenant):
-        curator.post(LIST + "add/", self.SAID)
-        answer = curator.post(LIST + "add/", self.SAID)
+        curator.post(LIST + "add/", SAID)
+        answer = curator.post(LIST + "add/", SAID)
         assert "stored already" in answer.content.decode()
         with tenant_scope(tenant.id):
             assert Memory.objects.count() == 1
@@ -316,7 +317,7 @@ class TestViewer:
         change = page("memories_memory_change", memory)
         assert viewer.post(change, {"content": "Mine.", "version": "1"}).status_code == 403
         assert viewer.post(page("memories_memory_delete", memory), {"post": "yes"}).status_code == 403
-        assert viewer.post(LIST + "add/", TestAdd.SAID).status_code == 403
+        assert viewer.post(LIST + "add/", SAID).status_code == 403
         viewer.post(LIST, {"action": "delete_selected", "_selected_action": [str(memory)], "post": "yes"})
         viewer.post(
             page("memories_indexjob_changelist"), {"action": "retry", "_selected_action": [str(memory)]}

@@ -59,8 +59,7 @@ def browser(server, session, width=1440, **options):
     assert wrong == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_whole(live_server, session, tenant, remember, indexed, scheme):
+def test_every_page_is_whole(live_server, session, tenant, remember, indexed):
     [memory, _] = remember(
         "Ann likes tea.", "Ben does not.", kind="message", conversation_id="tea", speaker="Ann"
     )
@@ -82,7 +81,7 @@ def test_every_page_is_whole(live_server, session, tenant, remember, indexed, sc
         f"tenancy/tenant/{tenant.id}/change/",
         "auth/user/",
     ]
-    with browser(live_server, session, color_scheme=scheme) as page:
+    with browser(live_server, session) as page:
         for path in paths:
             assert page.goto(f"/admin/{path}").status == 200
             wide = page.evaluate(
@@ -117,9 +116,9 @@ def test_the_tenant_is_switched(live_server, session, tenant, other_tenant, reme
         expect(page.locator("main, #main")).not_to_contain_text("Ours.")
 
 
-def test_it_fits_a_narrow_window(live_server, session, remember):
+def test_it_fits_a_narrow_window_in_the_dark(live_server, session, remember):
     [memory] = remember("Ann likes tea.")
-    with browser(live_server, session, width=400) as page:
+    with browser(live_server, session, width=400, color_scheme="dark") as page:
         for path in ("", "memories/memory/meaning/?q=tea", f"memories/memory/{memory}/change/"):
             page.goto(f"/admin/{path}")
             page.wait_for_load_state("networkidle")

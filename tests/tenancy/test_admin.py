@@ -17,6 +17,7 @@ from memos_project.tenancy.models import ApiKey, Tenant
 from memos_project.tenancy.services import authenticate
 
 KEYS = "/admin/tenancy/apikey/"
+SAID = {"name": "Mill", "slug": "mill", "language": "german", "active": "on", "overrides": "{}"}
 
 
 @pytest.fixture
@@ -114,11 +115,9 @@ def test_login_leads_to_the_first_page(tenant):
 
 
 class TestTenants:
-    SAID = {"name": "Mill", "slug": "mill", "language": "german", "active": "on", "overrides": "{}"}
-
     def test_are_made(self, root):
         overrides = '{"ranking": {"half_life_days": 90}, "rate_limit_key": 10}'
-        answer = root.post("/admin/tenancy/tenant/add/", self.SAID | {"overrides": overrides})
+        answer = root.post("/admin/tenancy/tenant/add/", SAID | {"overrides": overrides})
         assert answer.status_code == 302
         made = Tenant.objects.get(slug="mill")
         assert (made.name, made.language, made.active) == ("Mill", "german", True)
@@ -145,16 +144,16 @@ class TestTenants:
         ],
     )
     def test_overrides_must_be_usable(self, root, overrides, said):
-        answer = root.post("/admin/tenancy/tenant/add/", self.SAID | {"overrides": overrides})
+        answer = root.post("/admin/tenancy/tenant/add/", SAID | {"overrides": overrides})
         assert said in str(answer.context["errors"])
         assert not Tenant.objects.filter(slug="mill").exists()
 
     @pytest.mark.parametrize("slug", ["", "Mill", "-mill", "a b", "x" * 64])
     def test_slug_must_be_one(self, root, slug):
-        assert root.post("/admin/tenancy/tenant/add/", self.SAID | {"slug": slug}).context["errors"]
+        assert root.post("/admin/tenancy/tenant/add/", SAID | {"slug": slug}).context["errors"]
 
     def test_slug_is_taken_once(self, root, tenant):
-        assert root.post("/admin/tenancy/tenant/add/", self.SAID | {"slug": tenant.slug}).context["errors"]
+        assert root.post("/admin/tenancy/tenant/add/", SAID | {"slug": tenant.slug}).context["errors"]
 
     def test_are_not_deleted(self, root, tenant):
         assert (

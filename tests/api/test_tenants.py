@@ -1,0 +1,175 @@
+"""Every address, asked by one tenant for what belongs to another: nothing is told, nothing is changed."""
+
+import orjson
+import pytest
+from django.db import connection
+from django.urls import URLPattern, get_resolver
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from memories import services
+from memories.models import Conversation, Memory
+from memos_project.api.views import encode_cursor
+from memos_project.db import tenant_scope
+from tests.factories import Api, make_key
+
+MARK = "zebrafinch"  # in every text of the other tenant, and sent by nobody
+
+# Addresses that tell nothing of any tenant, or are checked elsewhere (the admin has a login of its own).
+PUBLIC = {"", "health", "metrics", "v1/schema", "docs"}
+METHODS = {
+    "v1/memories": "GET POST",
+    "v1/memories/search": "GET POST",
+    "v1/memories/<uuid:memory_id>": "GET PATCH DELETE",
+    "v1/memories/<uuid:memory_id>/versions": "GET",
+    "v1/memories/<uuid:memory_id>/receipt": "GET",
+    "v1/messages": "GET POST",
+    "v1/memory/search": "GET",
+    "v1/knowledge": "GET POST",
+    "v1/conversations": "GET",
+    "v1/conversations/<str:conversation>": "GET",
+    "v1/conversations/<str:conversation>/messages": "GET",
+    "v1/me": "GET",
+    "v1/admin/health": "GET",
+    "memory/store": "POST",
+    "memory/query": "POST",
+}
+
+
+def addresses(patterns=None, prefix=""):
+    """Every address of the URL conf but the admin's."""
+    for each in patterns or get_resolver().url_patterns:
+        route = prefix + str(each.pattern)
+        if isinstance(each, URLPattern):
+            yield route
+        elif route != "admin/":
+            yield from addresses(each.url_patterns, route)
+
+
+def test_every_address_is_walked():
+    assert {*addresses()} == PUBLIC | METHODS.keys()
+
+
+def test_every_method_is_walked(tenant):
+    api = Api(make_key(tenant, "operator"))
+    for address, methods in METHODS.items():
+        path = "/" + address.replace("<uuid:memory_id>", str(tenant.id)).replace("<str:conversation>", "c")
+        allowed = {*api.send("OPTIONS", path).headers["Allow"].split(", ")} - {"OPTIONS", "HEAD"}
+        assert allowed == {*methods.split()}, address
+
+
+@pytest.fixture
+def theirs(other_tenant, remember, indexed):
+    """What the other tenant has, by the places where a caller might name it."""
+    fields = {"title": MARK, "speaker": MARK, "tags": [MARK], "metadata": {"k": MARK}, "category": MARK}
+    ids = remember(
+        *(f"The {MARK} sings {n}." for n in range(3)), of=other_tenant, user_id="ann", conversation_id="chat", kind="message", **fields
+    )
+    ids += remember(f"A {MARK} flies.", of=other_tenant, external_id="e1", user_id="ann", **fields)
+    ids += remember(f"A {MARK} is a bird.", of=other_tenant, external_id="doc", kind="knowledge", **fields)
+    services.revise(other_tenant, ids[0], {"content": f"The {MARK} sang."}, actor="test")
+    indexed()
+    with tenant_scope(other_tenant.id):
+        thread = Conversation.objects.get()
+    return {
+        "memory": [str(each) for each in ids],
+        "conversation": [str(thread.pk), "chat"],
+        "cursor": [encode_cursor(ids[-1]), encode_cursor(thread.pk), encode_cursor(3)],
+        "tenant": [other_tenant.slug, str(other_tenant.id)],
+        "external": ["e1", "doc"],
+    }
+
+
+def dump(tenant):
+    with tenant_scope(tenant.id), connection.cursor() as cursor:
+        rows = {}
+        for table in ("memories_memory", "memories_conversation", "memories_memoryversion", "memories_memoryvector", "memories_posting",
+                      "memories_indexjob", "memories_auditentry"):  # fmt: skip
+            cursor.execute(f"SELECT to_jsonb(t)::text FROM {table} t ORDER BY 1")
+            rows[table] = cursor.fetchall()
+        return rows
+
+
+def assert_nothing_told(answer, theirs):
+    said = answer.body if isinstance(answer.body, bytes) else orjson.dumps(answer.body)
+    assert MARK.encode() not in said
+    if answer.status < 300:
+        named = [*theirs["memory"], theirs["conversation"][0], theirs["tenant"][1]]
+        assert [each for each in named if each.encode() in said] == []
+
+
+@st.composite
+def requests(draw):
+    """A request for an address, with places for what is the other's left open as names."""
+    address = draw(st.sampled_from(sorted(METHODS)))
+    method = draw(st.sampled_from(METHODS[address].split()))
+    some = draw(st.fixed_dictionaries({}, optional={
+        "tenant_id": st.just("tenant"), "conversation_id": st.just("conversation"), "user_id": st.just("=ann"),
+        "external_id": st.just("external"), "doc_id": st.just("external"),
+    }))  # fmt: skip
+    params = draw(st.fixed_dictionaries({}, optional={
+        "tenant_id": st.just("tenant"), "cursor": st.just("cursor"), "conversation_id": st.just("conversation"),
+        "user_id": st.just("=ann"), "limit": st.just("=5"),
+    }))  # fmt: skip
+    return address, method, some, params, draw(st.integers(0, 9)), draw(st.booleans())
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(request=requests())
+def test_nothing_of_another_tenant_is_told_or_changed(api, other_tenant, theirs, request):
+    address, method, some, params, number, batch = request
+
+    def filled(fields):
+        return {
+            name: each[1:] if each.startswith("=") else theirs[each][number % len(theirs[each])] for name, each in fields.items()
+        }
+
+    path = "/" + address.replace("<uuid:memory_id>", theirs["memory"][number % 5]).replace(
+        "<str:conversation>", theirs["conversation"][number % 2]
+    )
+    query = filled(params) | ({"query": "Which bird sings?"} if "search" in address else {})
+    body = None
+    if method in ("POST", "PATCH"):
+        body = {"content": f"Ours {number}.", "query": "Which bird sings?", **filled(some)}
+        body = {address.split("/")[-1]: [body]} if batch and address in ("v1/memories", "v1/messages") else body
+    before = dump(other_tenant)
+    answer = api.send(method, path, body, params=query)
+    assert answer.status < 500
+    assert_nothing_told(answer, theirs)
+    if "tenant_id" in params and address not in ("v1/admin/health",):
+        assert answer.status in (400, 403, 404)
+    assert dump(other_tenant) == before
+
+
+def test_the_same_names_are_each_tenants_own(api, tenant, other_tenant, theirs):
+    answer = api.post("/v1/messages", {"content": "Mine.", "conversation_id": "chat", "user_id": "ann", "external_id": "e1"})
+    assert answer.status == 201
+    turns = api.get("/v1/conversations/chat/messages").body["results"]
+    assert [(each["content"], each["turn"]) for each in turns] == [("Mine.", 1)]
+    assert api.post("/v1/knowledge", {"content": "Mine too.", "doc_id": "doc"}).status == 201
+    assert len(api.get("/v1/memories").body["results"]) == 2
+
+
+def test_another_tenants_cursor_begins_nowhere_else(api, theirs, remember):
+    remember("mine")
+    for cursor in theirs["cursor"]:
+        answer = api.get("/v1/memories", cursor=cursor)
+        assert answer.status in (200, 400)
+        assert_nothing_told(answer, theirs)
+
+
+def test_the_one_who_owns_it_does_see_it(other_api, theirs):
+    # Else the tests above would prove nothing.
+    assert MARK in str(other_api.get(f"/v1/memories/{theirs['memory'][0]}").body)
+    assert MARK in str(other_api.post("/v1/memories/search", {"query": "Which bird sings?"}).body)
+    assert MARK in str(other_api.get("/v1/conversations/chat/messages").body)
+    assert MARK in str(other_api.get(f"/v1/memories/{theirs['memory'][0]}/versions").body)
+
+
+def test_nor_do_logs_of_use(api, tenant, other_tenant, theirs):
+    with tenant_scope(tenant.id):
+        assert Memory.objects.count() == 0
+        for table in ("memories_auditentry", "memories_speaker", "memories_indexjob"):
+            with connection.cursor() as cursor:
+                cursor.execute(f"SELECT count(*) FROM {table}")
+                assert cursor.fetchone() == (0,)
