@@ -18,7 +18,7 @@ from psycopg import sql
 from memories import services, statistics
 from memories.embeddings import Chunk, get_embedder
 from memories.models import EmbeddingModel, IndexJob, Memory, MemoryTokens, MemoryVector
-from memories.vectors import VectorPoint
+from memories.vectors import VectorPoint, graph
 from memories.vectors.pgvector import PgVectorIndex
 from memos_project.db import tenant_scope
 from memos_project.tenancy.models import Tenant
@@ -81,6 +81,8 @@ def _fill_all(model: EmbeddingModel, empty: Sequence[Loaded], memories: int) -> 
         if each.size > 1000 or each is empty[-1]:
             print(f"  {done} memories", flush=True)
         statistics.refresh_tenant(each.tenant.id)
+        if statistics.needs_graph(each.tenant.id):
+            graph.turn_on(each.tenant.id)
     print("building the HNSW index ...", flush=True)
     PgVectorIndex().create(model.indexed())
     with connections["owner"].cursor() as cursor:

@@ -145,7 +145,7 @@ class Search:
             return "none"
         if self.neighbours is not None:
             return "given"
-        return self.way
+        return "exact" if self.way == "large" and not self.scope.in_graph else self.way
 
 
 def planner_settings(search: Search) -> dict[str, str]:

@@ -28,7 +28,6 @@ class Conversation(models.Model):
     user_id = models.CharField(max_length=200, db_default="", blank=True)
     key = models.CharField(max_length=200, help_text="The conversation_id that callers use.")
     title = models.CharField(max_length=500, db_default="", blank=True)
-    turns = models.IntegerField(db_default=0, editable=False, help_text="The number of the last turn that was given out.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -298,11 +297,25 @@ class MemoryVector(models.Model):
     owner = models.BigIntegerField()
     content_hash = models.CharField(max_length=64)
     embedding = HalfVectorField()
+    in_graph = models.BooleanField(db_default=False, help_text="Whether the model's HNSW index holds it.")
 
     class Meta:
         constraints = [TenantIsolation(name="memoryvector_tenant_isolation")]
         # The exact search of a scope too small or too rare for the HNSW index.
         indexes = [models.Index(name="memoryvector_by_owner", fields=["tenant", "model", "owner"])]
+
+
+class GraphTenant(models.Model):
+    """A tenant with enough vectors for the HNSW index to be worth its making; the others are searched exactly.
+
+    While the row is there, new vectors enter the index; it is complete when all the older ones have.
+    """
+
+    tenant = models.OneToOneField(Tenant, on_delete=models.PROTECT, primary_key=True, related_name="+")
+    complete = models.BooleanField(db_default=False)
+
+    class Meta:
+        constraints = [TenantIsolation(name="graphtenant_tenant_isolation")]
 
 
 class MemoryTokens(models.Model):

@@ -1,5 +1,6 @@
 """Whose numbers rank a search: memOS's defaults, the tenant's own, the request's own, in this order."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from functools import lru_cache
@@ -11,6 +12,32 @@ from memories.ranking import DEFAULT_PROFILE, Profile, Weights
 from memos_project.errors import InvalidInput
 from memos_project.tenancy.services import TenantInfo
 
+LARGEST = 1_000_000
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "ranking.mode": ("hybrid", "vector", "text"),
+    "ranking.fusion": ("scores", "rrf"),
+}
+# Where a number outside would divide by zero, leave the score's range or read without end.
+RANGES: Mapping[str, tuple[float, float]] = {
+    "strength": (0, 1),
+    "half_life_days": (0.001, 100_000),
+    "similarity_weight": (0, 1000),
+    "importance_weight": (0, 1000),
+    "recency_weight": (0, 1000),
+    "long_length": (1, 100_000),
+    "question_length": (1, 100_000),
+    "k1": (0, 100),
+    "b_short": (0, 1),
+    "b_long": (0, 1),
+    "window_own": (0, 100),
+    "session_top": (1, 100),
+    "reach": (0, 20),
+    "fade": (0, 1),
+    "late_depth": (0, 200),
+    "late_fade": (0, 1),
+    "stop_word_weight": (0, 1),
+    "rank_constant": (1, 10_000),
+}
 SCORE_WEIGHTS = ("similarity", "importance", "recency")
 
 
@@ -42,6 +69,9 @@ def with_overrides(profile: Profile, overrides: Mapping[str, Any]) -> Profile:
         if name not in known:
             raise InvalidInput(f"There is no such number; known are {', '.join(known)}.", field=f"ranking.{name}")
         changes[name] = _fitting(f"ranking.{name}", known[name], value)
+        low, high = RANGES.get(name, (-LARGEST, LARGEST))
+        if not isinstance(known[name], str | Weights) and not low <= changes[name] <= high:
+            raise InvalidInput(f"A number from {low} to {high}.", field=f"ranking.{name}")
     return replace(profile, **changes)
 
 
@@ -51,10 +81,12 @@ def _fitting(field: str, present: object, value: object) -> Any:
         if not isinstance(value, dict) or set(value) - known:
             raise InvalidInput(f"An object with any of {', '.join(sorted(known))}.", field=field)
         return replace(present, **{name: _fitting(f"{field}.{name}", 0.0, each) for name, each in value.items()})
-    if isinstance(present, str):
-        if not isinstance(value, str):
-            raise InvalidInput("A string.", field=field)
+    if field in CHOICES:
+        if value not in CHOICES[field]:
+            raise InvalidInput(f"One of {', '.join(CHOICES[field])}.", field=field)
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidInput("A number.", field=field)
+    if not math.isfinite(value) or abs(value) > LARGEST:
+        raise InvalidInput(f"A number from -{LARGEST} to {LARGEST}.", field=field)
     return int(value) if isinstance(present, int) else float(value)

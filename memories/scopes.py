@@ -27,7 +27,8 @@ SELECT
         SELECT DISTINCT s.name FROM memories_speaker s
         WHERE s.tenant_id = %(tenant)s AND (%(user)s::text IS NULL OR s.owner = hashtextextended(%(user)s, 0))
         LIMIT %(speakers)s
-    ) counted)
+    ) counted),
+    (SELECT EXISTS (SELECT FROM memories_graphtenant g WHERE g.tenant_id = %(tenant)s AND g.complete))
 """
 
 
@@ -38,7 +39,9 @@ class SearchScope:
     rows: int
     """How many memories, counted up to one more than the limit of exact search."""
     is_large: bool
-    """Whether the HNSW index and pruned postings are worth it."""
+    """Whether it is too large to read all of it: postings are pruned then."""
+    in_graph: bool
+    """Whether the HNSW index holds all vectors of its tenant."""
     speakers: tuple[str, ...]
     """Their names; empty where there are so many that a name says what is meant, not only who."""
 
@@ -53,7 +56,7 @@ def scope_of(tenant_id: UUID, user_id: str | None) -> SearchScope:
     known = _known.get(key)
     if known and time.monotonic() - known[0] < FRESH_SECONDS:
         return known[1]
-    scope = _look(tenant_id, user_id)
+    scope = look(tenant_id, user_id)
     with _lock:
         if len(_known) >= KEPT:
             _known.clear()
@@ -66,14 +69,15 @@ def forget_all() -> None:
     _known.clear()
 
 
-def _look(tenant_id: UUID, user_id: str | None) -> SearchScope:
+def look(tenant_id: UUID, user_id: str | None) -> SearchScope:
+    """The scope as it is now."""
     with tenant_scope(tenant_id), connection.cursor() as cursor:
         cursor.execute(ALL_VECTORS)
         everything = (cursor.fetchone() or (0,))[0]
         limit = exact_limit(everything)
         cursor.execute(LOOK, {"tenant": tenant_id, "user": user_id, "limit": limit + 1, "speakers": MOST_SPEAKERS + 1})
-        rows, speakers = cursor.fetchone() or (0, [])
-    return SearchScope(rows, rows > limit, tuple(sorted(speakers)) if len(speakers) <= MOST_SPEAKERS else ())
+        rows, speakers, in_graph = cursor.fetchone() or (0, [], False)
+    return SearchScope(rows, rows > limit, in_graph, tuple(sorted(speakers)) if len(speakers) <= MOST_SPEAKERS else ())
 
 
 def exact_limit(everything: int) -> int:
@@ -82,4 +86,4 @@ def exact_limit(everything: int) -> int:
     Exact search costs about 1 µs a row, the HNSW index about 15 µs for each of the ef / (rows / everything)
     entries it must visit to find ef of the scope: they cost the same at sqrt(15 ef everything) rows.
     """
-    return max(5_000, int(settings.MEMOS_EXACT_SEARCH_FACTOR * everything**0.5))
+    return max(10_000, int(settings.MEMOS_EXACT_SEARCH_FACTOR * everything**0.5))

@@ -6,6 +6,8 @@ from uuid import UUID
 from django.db import connection
 
 from memories.models import TextStatistics
+from memories.scopes import look
+from memories.vectors import graph, vector_index
 from memos_project.db import tenant_scope
 from memos_project.tenancy.models import Tenant
 
@@ -32,7 +34,20 @@ WHERE tenant_id = %(tenant)s GROUP BY tenant_id, term HAVING count(*) >= %(frequ
 def refresh() -> int:
     """Recount every tenant that has outgrown its statistics; returns how many were recounted."""
     tenants = Tenant.objects.filter(active=True).values_list("id", flat=True)
-    return sum(refresh_tenant(tenant_id) for tenant_id in tenants)
+    recounted = sum(refresh_tenant(tenant_id) for tenant_id in tenants)
+    for tenant_id in tenants:
+        if needs_graph(tenant_id):
+            graph.turn_on(tenant_id)
+    return recounted
+
+
+def needs_graph(tenant_id: UUID) -> bool:
+    """Whether a tenant has become too large to be searched exactly and its HNSW index is not complete."""
+    with tenant_scope(tenant_id):
+        if not TextStatistics.objects.filter(tenant_id=tenant_id).exists():
+            return False
+    scope = look(tenant_id, None)
+    return scope.is_large and not scope.in_graph and vector_index().in_database
 
 
 def refresh_tenant(tenant_id: UUID) -> bool:

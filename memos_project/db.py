@@ -101,7 +101,7 @@ def tenant_scope(
             yield
         finally:
             current_tenant.reset(token)
-        if nested:
+        if nested and not connection.needs_rollback:
             # The end of a savepoint does not undo a local setting; the end of a transaction does.
             _set_locally(connection, {TENANT_SETTING: str(outer or "")})
 

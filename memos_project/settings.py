@@ -182,6 +182,9 @@ SPECTACULAR_SETTINGS = {
         "KindEnum": "memories.models.Memory.Kind",
         "RoleEnum": "memories.models.Memory.Role",
         "TierEnum": "memories.models.Memory.Tier",
+        "HealthStatusEnum": ["ok", "degraded", "down"],
+        "StoredStatusEnum": ["created", "duplicate", "updated"],
+        "StoredItemStatusEnum": ["created", "duplicate", "error"],
     },
 }
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from memories.models import Memory
@@ -207,9 +208,23 @@ class FilterParams(serializers.Serializer[Any]):
     tenant_id = serializers.CharField(max_length=63, required=False)
 
 
+@extend_schema_field({"type": "string", "pattern": "^[A-Za-z0-9_-]{22}$"})
+class CursorField(serializers.CharField):
+    """Where the page before ended: an id in base64."""
+
+
+@extend_schema_field({"type": "string", "pattern": "^[A-Za-z0-9_-]{11}$"})
+class TurnCursorField(serializers.CharField):
+    """Where the page before ended: the number of a turn in base64."""
+
+
 class PageParams(serializers.Serializer[Any]):
     limit = serializers.IntegerField(min_value=1, max_value=1000, required=False)
-    cursor = serializers.CharField(max_length=100, required=False, help_text="From ``next_cursor`` of the page before.")
+    cursor = CursorField(max_length=100, required=False, help_text="From ``next_cursor`` of the page before.")
+
+
+class TurnPageParams(PageParams):
+    cursor = TurnCursorField(max_length=100, required=False, help_text="From ``next_cursor`` of the page before.")
 
 
 class ListParams(FilterParams, PageParams):

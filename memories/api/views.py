@@ -25,9 +25,14 @@ from memos_project.db import tenant_scope
 from memos_project.errors import Forbidden, InvalidInput, MemosError, NotFound
 from memos_project.tenancy.services import TenantInfo
 
-IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="The ETag of the version to change.")
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    {"type": "string", "pattern": r'^(\*|"[0-9]{1,9}")$'},
+    OpenApiParameter.HEADER,
+    description="The ETag of the version to change.",
+)
 IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same request again is answered, not done, again."
+    "Idempotency-Key", {"type": "string", "pattern": "^[!-~]{1,200}$"}, OpenApiParameter.HEADER, description="The same request again is answered, not done, again."
 )
 TENANT_ID = OpenApiParameter("tenant_id", str, description="The key's own tenant, or any for an operator.")
 
@@ -325,11 +330,11 @@ class ConversationView(TenantView):
 
 class ConversationMessagesView(TenantView):
     @extend_schema(
-        operation_id="conversations_messages", parameters=[CONVERSATION, OF_USER, TENANT_ID, s.PageParams], responses=s.MemoryPage
+        operation_id="conversations_messages", parameters=[CONVERSATION, OF_USER, TENANT_ID, s.TurnPageParams], responses=s.MemoryPage
     )
     def get(self, request: Request, conversation: str) -> Response:
         """A conversation's turns in order."""
-        params = validated(s.PageParams, request.query_params)
+        params = validated(s.TurnPageParams, request.query_params)
         limit = params.get("limit", 50)
         after = int.from_bytes(decode_cursor(params["cursor"], size=8), "big") if "cursor" in params else 0
         tenant = self.tenant()

@@ -72,7 +72,7 @@ class Profile:
     first_short: Content = Content(lexical=0.0, window=2.6, dense=3.8)
     first_long: Content = Content(lexical=4.4, window=0.0, dense=3.4)
     second_short: Content = Content(lexical=0.0, window=0.3, dense=0.4, late=2.7, late_window=3.2)
-    second_long: Content = Content(lexical=3.0, window=0.0, dense=0.9, late=2.2, late_window=2.2)
+    second_long: Content = Content(lexical=3.0, window=0.0, dense=1.5, late=2.2, late_window=2.2)
     structure_short: Structure = Structure(
         session=2.7,
         neighbours=0.0,
@@ -109,7 +109,7 @@ class Profile:
     """What is left of a neighbour's match per turn of distance."""
     dense_floor: float = 0.0
     """A cosine that means nothing in common, with this embedding model."""
-    late_floor: float = 0.15
+    late_floor: float = 0.25
     """The same for late interaction."""
     late_depth: int = 50
     """Rows of the first stage that the second one looks at."""

@@ -5,4 +5,4 @@ SELECT setval(pg_get_serial_sequence('memories_embeddingmodel', 'id'), 1);
 
 CREATE INDEX memoryvector_hnsw_1 ON memories_memoryvector
 USING hnsw ((embedding::halfvec(384)) halfvec_cosine_ops) WITH (m = 16, ef_construction = 64)
-WHERE model_id = 1;
+WHERE model_id = 1 AND in_graph;

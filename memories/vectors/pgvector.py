@@ -11,6 +11,7 @@ from pgvector import HalfVector
 from pgvector.psycopg.halfvec import HalfVectorBinaryDumper
 from psycopg import sql
 
+from memories.vectors import graph
 from memories.vectors.base import (
     HALF_WRITTEN,
     HeldMemory,
@@ -36,8 +37,8 @@ HNSW_SETTINGS = {
 psycopg.adapters.register_dumper(HalfVector, HalfVectorBinaryDumper)
 
 WRITE = """
-INSERT INTO memories_memoryvector (tenant_id, memory_id, model_id, chunk, owner, content_hash, embedding)
-SELECT %(tenant)s, %(memory)s, %(model)s, %(chunk)s, m.owner, %(content_hash)s, %(embedding)s::halfvec
+INSERT INTO memories_memoryvector (tenant_id, memory_id, model_id, chunk, owner, content_hash, embedding, in_graph)
+SELECT %(tenant)s, %(memory)s, %(model)s, %(chunk)s, m.owner, %(content_hash)s, %(embedding)s::halfvec, %(in_graph)s
 FROM memories_memory m WHERE m.id = %(memory)s AND m.tenant_id = %(tenant)s
 """
 
@@ -85,7 +86,7 @@ class PgVectorIndex(VectorIndex):
                 sql.SQL(
                     "CREATE INDEX CONCURRENTLY {} ON memories_memoryvector"
                     " USING hnsw ((embedding::halfvec({})) halfvec_cosine_ops) WITH (m = {}, ef_construction = {})"
-                    " WHERE model_id = {}"
+                    " WHERE model_id = {} AND in_graph"
                 ).format(
                     sql.Identifier(name),
                     sql.Literal(model.dimensions),
@@ -116,9 +117,10 @@ class PgVectorIndex(VectorIndex):
                 "DELETE FROM memories_memoryvector WHERE tenant_id = %s AND memory_id = ANY(%s) AND model_id = %s",
                 [tenant, memory_ids, model.id],
             )
+            in_graph = graph.enters(tenant)
             # One prepared statement in pipeline mode: a round trip for all the rows.
             with PreparedCursor(connection.connection) as prepared:
-                prepared.executemany(WRITE, rows)
+                prepared.executemany(WRITE, [{**row, "in_graph": in_graph} for row in rows])
 
     def delete(self, tenant: UUID, memory_ids: Collection[UUID]) -> None:
         with _available(), tenant_scope(tenant), connection.cursor() as cursor:

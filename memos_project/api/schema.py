@@ -27,9 +27,8 @@ class ProblemAutoSchema(AutoSchema):
 
     def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
         responses = super()._get_response_bodies(direction)
-        common = ["400", "401", "403", "429", "503"]
-        if "{" in self.path:
-            common.append("404")
+        # 404 anywhere: an operator may name a tenant that is not there.
+        common = ["400", "401", "403", "404", "406", "429", "503"]
         if self.method in ("POST", "PUT", "PATCH", "DELETE"):
             common += ["409"]
         if self.method in ("POST", "PUT", "PATCH"):

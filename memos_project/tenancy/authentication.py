@@ -36,6 +36,10 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     target_class = "memos_project.tenancy.authentication.ApiKeyAuthentication"
     name = ["apiKey", "bearer"]
 
+    def get_security_requirement(self, auto_schema: object) -> list[dict[str, list[str]]]:
+        """Either of the two; one mapping of both would mean that both are needed."""
+        return [{"apiKey": []}, {"bearer": []}]
+
     def get_security_definition(self, auto_schema: object) -> list[dict[str, str]]:
         return [
             {"type": "apiKey", "in": "header", "name": "x-api-key"},
