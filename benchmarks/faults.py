@@ -26,7 +26,12 @@ import psutil
 ROOT = Path(__file__).parent.parent
 KEY = "mos_faults_0123456789"
 # What a part's process is called.
-PARTS = {"web": "gunicorn", "worker": "memos_project worker", "valkey": "valkey-server", "postgres": "postgres"}
+PARTS = {
+    "web": "gunicorn",
+    "worker": "memos_project worker",
+    "valkey": "valkey-server",
+    "postgres": "postgres",
+}
 
 
 class Stack:
@@ -135,7 +140,9 @@ def check(stack: Stack, acknowledged: dict[int, str]) -> list[str]:
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     arguments.add_argument("--writes", type=int, default=2000)
     arguments.add_argument("--clients", type=int, default=4)
     given = arguments.parse_args()

@@ -57,11 +57,15 @@ def single(client: Client, texts: Sequence[str]) -> None:
         message = {"content": text, "user_id": user, "conversation_id": "single"}
         one.append(timed(lambda: client.call("POST", "/v1/messages", message)))  # noqa: B023
     ratio = statistics.median(one) / statistics.median(empty)
-    print(f"one message acknowledged: p50 {statistics.median(one):.2f} ms, {ratio:.2f} of an empty request ({statistics.median(empty):.2f} ms)")
+    print(
+        f"one message acknowledged: p50 {statistics.median(one):.2f} ms, {ratio:.2f} of an empty request ({statistics.median(empty):.2f} ms)"
+    )
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     arguments.add_argument("--base-url", default="http://127.0.0.1:8000")
     arguments.add_argument("--messages", type=int, default=10_000)
     arguments.add_argument("--batch", type=int, default=500)
@@ -72,7 +76,9 @@ def main() -> None:
     rate = ingest_rate(client, texts, batch=given.batch)
     after = model_rate(texts[:3000])
     alone = (before + after) / 2
-    print(f"the model alone: {before:.0f} and {after:.0f} texts/s; ingested and indexed: {rate:.0f}/s, {rate / alone:.2f} of it")
+    print(
+        f"the model alone: {before:.0f} and {after:.0f} texts/s; ingested and indexed: {rate:.0f}/s, {rate / alone:.2f} of it"
+    )
     single(client, list(corpus.sentences(300, seed=time.time_ns() + 1)))
 
 

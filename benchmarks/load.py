@@ -69,10 +69,16 @@ def _present(tenant_id: UUID) -> int:
 
 def _fill_all(model: EmbeddingModel, empty: Sequence[Loaded], memories: int) -> None:
     with connections["owner"].cursor() as cursor:
-        cursor.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(sql.Identifier(f"memoryvector_hnsw_{model.pk}")))
+        cursor.execute(
+            sql.SQL("DROP INDEX IF EXISTS {}").format(sql.Identifier(f"memoryvector_hnsw_{model.pk}"))
+        )
     print(f"embedding {BASE_TEXTS} sentences ...", flush=True)
     embedder = get_embedder(model.spec())
-    base = [each.chunks[0] for some in batched(corpus.sentences(BASE_TEXTS, seed=7), 200) for each in embedder.embed_passages(some)]
+    base = [
+        each.chunks[0]
+        for some in batched(corpus.sentences(BASE_TEXTS, seed=7), 200)
+        for each in embedder.embed_passages(some)
+    ]
     texts = corpus.sentences(2 * memories + 100_000)
     done = 0
     for each in empty:
@@ -98,13 +104,21 @@ def _fill(loaded: Loaded, model: EmbeddingModel, base: Sequence[Chunk], texts: I
                                user_id="", speaker="Ann" if n % 2 else "Bob")
             for n, text in enumerate(some)
         ]  # fmt: skip
-        made = services.remember(tenant, new, actor="benchmark")
-        ids = [each.id for each in made]
-        chosen = rnd.integers(0, len(base), len(ids))
-        _write(tenant.id, model, ids, [base[each] for each in chosen], rnd)
+        # In one transaction, so that no worker sees an index job.
+        with tenant_scope(tenant.id):
+            made = services.remember(tenant, new, actor="benchmark")
+            ids = [each.id for each in made]
+            chosen = rnd.integers(0, len(base), len(ids))
+            _write(tenant.id, model, ids, [base[each] for each in chosen], rnd)
 
 
-def _write(tenant_id: UUID, model: EmbeddingModel, ids: Sequence[UUID], chunks: Sequence[Chunk], rnd: np.random.Generator) -> None:
+def _write(
+    tenant_id: UUID,
+    model: EmbeddingModel,
+    ids: Sequence[UUID],
+    chunks: Sequence[Chunk],
+    rnd: np.random.Generator,
+) -> None:
     with tenant_scope(tenant_id):
         rows = {memory.pk: memory for memory in Memory.objects.filter(pk__in=ids)}
         points = []
@@ -117,7 +131,9 @@ def _write(tenant_id: UUID, model: EmbeddingModel, ids: Sequence[UUID], chunks: 
             )  # fmt: skip
         PgVectorIndex().upsert(tenant_id, model.indexed(), points)
         MemoryTokens.objects.bulk_create(
-            MemoryTokens(tenant_id=tenant_id, memory_id=memory_id, model=model, chunk=0, tokens=chunk.tokens.tobytes())
+            MemoryTokens(
+                tenant_id=tenant_id, memory_id=memory_id, model=model, chunk=0, tokens=chunk.tokens.tobytes()
+            )
             for memory_id, chunk in zip(ids, chunks, strict=True)
             if chunk.tokens is not None
         )

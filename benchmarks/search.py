@@ -34,7 +34,11 @@ SELECT s.memory_id FROM (
     FROM memories_memoryvector v WHERE v.tenant_id = %(tenant)s AND v.model_id = {model} OFFSET 0
 ) s ORDER BY s.distance LIMIT 10
 """
-HOW = {"first stage": {"rerank": False}, "both stages": {}, "vectors only": {"mode": "vector", "rerank": False}}
+HOW = {
+    "first stage": {"rerank": False},
+    "both stages": {},
+    "vectors only": {"mode": "vector", "rerank": False},
+}
 
 
 class Bench:
@@ -85,12 +89,24 @@ class Bench:
             for question in questions:
                 vector = HalfVector(self.embedder.embed_query(question).vector)
                 exact = {str(each) for each in self.by_hand(loaded, vector, EXACT)}
-                hits = self.search(self.client, loaded, question, mode="vector", rerank=False, weights={"similarity": 1}, top_k=50)
+                hits = self.search(
+                    self.client,
+                    loaded,
+                    question,
+                    mode="vector",
+                    rerank=False,
+                    weights={"similarity": 1},
+                    top_k=50,
+                )
                 found += len(exact & set(hits))
                 wanted += len(exact)
-            print(f"{loaded.size:8d} memories: {found / wanted:.3f} of the exact ten are among the candidates returned")
+            print(
+                f"{loaded.size:8d} memories: {found / wanted:.3f} of the exact ten are among the candidates returned"
+            )
 
-    def many_clients(self, tenants: Sequence[Loaded], questions: Sequence[str], *, clients: int, seconds: float) -> None:
+    def many_clients(
+        self, tenants: Sequence[Loaded], questions: Sequence[str], *, clients: int, seconds: float
+    ) -> None:
         """Throughput of several clients, and what one client alone reaches in the same run."""
         for number in (1, clients):
             done, errors, end = [0] * number, [0] * number, time.monotonic() + seconds
@@ -99,7 +115,9 @@ class Bench:
                 client, at = Client(self.base_url), me
                 while time.monotonic() < end:
                     try:
-                        self.search(client, tenants[at % len(tenants)], f"{questions[at % len(questions)]} {at}")
+                        self.search(
+                            client, tenants[at % len(tenants)], f"{questions[at % len(questions)]} {at}"
+                        )
                         done[me] += 1
                     except (RuntimeError, OSError):
                         errors[me] += 1
@@ -114,7 +132,9 @@ class Bench:
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     arguments.add_argument("--base-url", default="http://127.0.0.1:8000")
     arguments.add_argument("--memories", type=int, default=100_000)
     arguments.add_argument("--tenants", type=int, default=1)
@@ -127,8 +147,12 @@ def main() -> None:
     print(f"{given.memories} memories, {given.tenants} tenants")
     bench.one_client(tenants, questions)
     some = tenants[:: max(1, len(tenants) // 8)]
-    bench.recall([*tenants[:4], *some[1:]] if len(tenants) > 1 else tenants, list(corpus.questions(20, seed=5)))
-    bench.many_clients(tenants, list(corpus.questions(5000, seed=9)), clients=given.clients, seconds=given.seconds)
+    bench.recall(
+        [*tenants[:4], *some[1:]] if len(tenants) > 1 else tenants, list(corpus.questions(20, seed=5))
+    )
+    bench.many_clients(
+        tenants, list(corpus.questions(5000, seed=9)), clients=given.clients, seconds=given.seconds
+    )
     for name, size in database_size().items():
         print(f"{name:28s} {size / 2**20:9.1f} MiB")
 

@@ -56,6 +56,8 @@ def _flush_tenant(tenant_id: UUID) -> int:
     counts = {UUID(name.decode()): int(times) for name, times in client().hgetall(taken).items()}  # type: ignore[union-attr]
     for some in batched(sorted(counts), 1000):
         with tenant_scope(tenant_id), connection.cursor() as cursor:
-            cursor.execute(WRITE, {"tenant": tenant_id, "ids": list(some), "times": [counts[each] for each in some]})
+            cursor.execute(
+                WRITE, {"tenant": tenant_id, "ids": list(some), "times": [counts[each] for each in some]}
+            )
     client().delete(taken)
     return len(counts)

@@ -17,7 +17,17 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 from psycopg.types.json import Jsonb
 
-from memories.ranking import ROLE_ASSISTANT, ROLE_NONE, ROLE_SYSTEM, ROLE_TOOL, ROLE_USER, Candidates, Profile, Scope, saturation
+from memories.ranking import (
+    ROLE_ASSISTANT,
+    ROLE_NONE,
+    ROLE_SYSTEM,
+    ROLE_TOOL,
+    ROLE_USER,
+    Candidates,
+    Profile,
+    Scope,
+    saturation,
+)
 from memories.scopes import SearchScope
 from memories.vectors import Neighbour, Vector
 from memories.vectors.pgvector import HNSW_SETTINGS
@@ -227,7 +237,10 @@ def statement(
         "{filters}": " AND ".join(conditions),
         "{model}": str(int(model_id)),
         "{dimensions}": str(int(dimensions)),
-        **{f"{{owner_{alias}}}": f"AND {alias}.owner = hashtextextended(%(user_id)s, 0)" if scoped else "" for alias in ("p", "m", "v")},
+        **{
+            f"{{owner_{alias}}}": f"AND {alias}.owner = hashtextextended(%(user_id)s, 0)" if scoped else ""
+            for alias in ("p", "m", "v")
+        },
     }
     sql = "".join((SQL / f"{part}.sql").read_text() for part in parts)
     for place, text_ in places.items():
@@ -249,11 +262,15 @@ def _found(rows: Sequence[tuple[Any, ...]]) -> Found:
         turns=np.array([turn or 0 for turn in turns], dtype=np.int32),
         speakers=speakers,
         roles=np.array([ROLES.get(role, ROLE_NONE) for role in roles], dtype=np.int8),
-        occurred=np.array([each.astimezone(UTC).replace(tzinfo=None) for each in occurred], dtype="datetime64[s]"),
+        occurred=np.array(
+            [each.astimezone(UTC).replace(tzinfo=None) for each in occurred], dtype="datetime64[s]"
+        ),
         asks=np.array(asks, dtype=np.bool_),
     )
     scope = Scope(
-        int(documents[0]), float(average_length[0]), np.array(document_frequencies[0] or [], dtype=np.float64).astype(np.int32)
+        int(documents[0]),
+        float(average_length[0]),
+        np.array(document_frequencies[0] or [], dtype=np.float64).astype(np.int32),
     )
     return Found(list(ids), np.array(importance, dtype=np.float64), columns, scope)
 

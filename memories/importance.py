@@ -8,7 +8,9 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-BASE_BY_ROLE: Mapping[str, float] = MappingProxyType({"user": 0.5, "assistant": 0.4, "system": 0.4, "tool": 0.3})
+BASE_BY_ROLE: Mapping[str, float] = MappingProxyType(
+    {"user": 0.5, "assistant": 0.4, "system": 0.4, "tool": 0.3}
+)
 
 SIGNALS: tuple[tuple[str, float, re.Pattern[str]], ...] = (
     ("asked to remember", 0.25, re.compile(r"\b(remember|don't forget|do not forget|note that|keep in mind|important)\b", re.I)),

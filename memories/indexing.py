@@ -132,7 +132,9 @@ def level(tenant_id: UUID, claims: Sequence[Claim]) -> int:
 def _level(tenant_id: UUID, claims: Sequence[Claim]) -> None:
     memory_ids = [each.memory_id for each in claims]
     with tenant_scope(tenant_id):
-        memories = list(Memory.objects.filter(tenant_id=tenant_id, pk__in=memory_ids).select_related("conversation"))
+        memories = list(
+            Memory.objects.filter(tenant_id=tenant_id, pk__in=memory_ids).select_related("conversation")
+        )
         models = list(EmbeddingModel.objects.exclude(state=EmbeddingModel.State.RETIRED))
         held = _held(tenant_id, memory_ids)
     index = vector_index()
@@ -148,7 +150,10 @@ def _level(tenant_id: UUID, claims: Sequence[Claim]) -> None:
 
 def _held(tenant_id: UUID, memory_ids: Sequence[UUID]) -> dict[tuple[UUID, int], str]:
     rows = MemoryVector.objects.filter(tenant_id=tenant_id, memory_id__in=memory_ids, chunk=0)
-    return {(memory, model): digest for memory, model, digest in rows.values_list("memory_id", "model_id", "content_hash")}
+    return {
+        (memory, model): digest
+        for memory, model, digest in rows.values_list("memory_id", "model_id", "content_hash")
+    }
 
 
 def text_of(memory: Memory) -> str:
@@ -220,10 +225,16 @@ def _write_vectors(
     ]
     PgVectorIndex().upsert(tenant_id, model.indexed(), points)
     if model.token_dimensions:
-        MemoryTokens.objects.filter(tenant_id=tenant_id, model=model, memory_id__in=[m.pk for m in memories]).delete()
+        MemoryTokens.objects.filter(
+            tenant_id=tenant_id, model=model, memory_id__in=[m.pk for m in memories]
+        ).delete()
         MemoryTokens.objects.bulk_create(
             MemoryTokens(
-                tenant_id=tenant_id, memory_id=memory.pk, model=model, chunk=number, tokens=chunk.tokens.tobytes()
+                tenant_id=tenant_id,
+                memory_id=memory.pk,
+                model=model,
+                chunk=number,
+                tokens=chunk.tokens.tobytes(),
             )
             for memory in memories
             for number, chunk in enumerate(embedded[memory.pk].chunks)
@@ -256,7 +267,10 @@ def project(tenant_id: UUID, model: EmbeddingModel, memories: Sequence[Memory]) 
             .order_by("memory_id", "chunk")
             .values_list("memory_id", "chunk", "embedding")
         )
-    points = [point_of(by_id[memory_id], chunk, vector.to_numpy().astype("float32")) for memory_id, chunk, vector in rows]
+    points = [
+        point_of(by_id[memory_id], chunk, vector.to_numpy().astype("float32"))
+        for memory_id, chunk, vector in rows
+    ]
     vector_index().upsert(tenant_id, model.indexed(), points)
     return len(points)
 
@@ -281,7 +295,9 @@ def _put_back(tenant_id: UUID, claims: Sequence[Claim], error: str) -> None:
 def _give_up(tenant_id: UUID, claim: Claim, error: str) -> None:
     """Leave the job to a curator: it is shown with its error and can be retried."""
     with tenant_scope(tenant_id):
-        IndexJob.objects.filter(memory_id=claim.memory_id, revision=claim.revision).update(due_at=None, error=error[:2000])
+        IndexJob.objects.filter(memory_id=claim.memory_id, revision=claim.revision).update(
+            due_at=None, error=error[:2000]
+        )
     log.error("indexing given up", memory=str(claim.memory_id), error=error[:200])
 
 

@@ -9,5 +9,7 @@ FORGOTTEN = Counter("memos_memories_forgotten_total", "Memories deleted")
 RECALLS = Counter("memos_recalls_total", "Searches answered", ["mode", "degraded"])
 RECALL_SECONDS = Histogram("memos_recall_seconds", "Time of a search by part", ["part"], buckets=FAST)
 INDEXED = Counter("memos_memories_indexed_total", "Memories whose indexes were brought level")
-PROVIDER_ERRORS = Counter("memos_embedding_provider_errors_total", "Failed calls of embedding providers", ["model", "error"])
+PROVIDER_ERRORS = Counter(
+    "memos_embedding_provider_errors_total", "Failed calls of embedding providers", ["model", "error"]
+)
 CACHE = Counter("memos_cache_requests_total", "Look-ups in memOS's own caches", ["cache", "outcome"])

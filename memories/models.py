@@ -91,7 +91,9 @@ class Memory(models.Model):
     title = models.CharField(max_length=500, db_default="", blank=True)
     category = models.CharField(max_length=200, db_default="", blank=True)
     content = models.TextField()
-    content_hash = models.CharField(max_length=64, editable=False, help_text="SHA-256 of what makes the memory itself.")
+    content_hash = models.CharField(
+        max_length=64, editable=False, help_text="SHA-256 of what makes the memory itself."
+    )
     external_id = models.CharField(max_length=200, null=True, blank=True, help_text="The caller's own id.")
     tags = ArrayField(models.CharField(max_length=100), db_default=[], blank=True)
     metadata = models.JSONField(db_default={}, blank=True)
@@ -107,16 +109,30 @@ class Memory(models.Model):
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
     valid_from = models.DateTimeField(null=True, blank=True)
     valid_to = models.DateTimeField(null=True, blank=True)
-    superseded_by = models.ForeignKey("self", on_delete=models.DO_NOTHING, null=True, blank=True, related_name="+", db_index=False, db_constraint=False)
+    superseded_by = models.ForeignKey(
+        "self",
+        on_delete=models.DO_NOTHING,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
     expires_at = models.DateTimeField(null=True, blank=True)
     pinned = models.BooleanField(db_default=False)
     version = models.IntegerField(db_default=1, editable=False)
     last_accessed_at = models.DateTimeField(null=True, editable=False)
     access_count = models.IntegerField(db_default=0, editable=False)
-    language = models.CharField(max_length=20, choices=Tenant.Language, db_default=Tenant.Language.ENGLISH, editable=False)
-    owner = models.BigIntegerField(db_default=0, editable=False, help_text="A hash of user_id, the narrow key of the indexes.")
+    language = models.CharField(
+        max_length=20, choices=Tenant.Language, db_default=Tenant.Language.ENGLISH, editable=False
+    )
+    owner = models.BigIntegerField(
+        db_default=0, editable=False, help_text="A hash of user_id, the narrow key of the indexes."
+    )
     lexemes = SearchVectorField(null=True, editable=False)
-    length = models.IntegerField(db_default=0, editable=False, help_text="How many words the text index counts.")
+    length = models.IntegerField(
+        db_default=0, editable=False, help_text="How many words the text index counts."
+    )
 
     objects = MemoryQuerySet.as_manager()
 
@@ -124,9 +140,21 @@ class Memory(models.Model):
         verbose_name_plural = "memories"
         constraints = [
             TenantIsolation(name="memory_tenant_isolation"),
-            models.CheckConstraint(name="memory_kind_known", condition=Q(kind__in=[
-                "message", "observation", "fact", "document", "code", "knowledge", "note", "procedure",
-            ])),
+            models.CheckConstraint(
+                name="memory_kind_known",
+                condition=Q(
+                    kind__in=[
+                        "message",
+                        "observation",
+                        "fact",
+                        "document",
+                        "code",
+                        "knowledge",
+                        "note",
+                        "procedure",
+                    ]
+                ),
+            ),
             models.CheckConstraint(name="memory_tier_known", condition=Q(tier__in=[2, 3])),
             models.CheckConstraint(
                 name="memory_importance_range",
@@ -156,7 +184,9 @@ class Memory(models.Model):
             # The turns around a hit, and a conversation's turns in order.
             models.Index(name="memory_by_turn", fields=["conversation", "turn"]),
             # The foreign key's own look-up when a successor is deleted.
-            models.Index(name="memory_by_successor", fields=["superseded_by"], condition=Q(superseded_by__isnull=False)),
+            models.Index(
+                name="memory_by_successor", fields=["superseded_by"], condition=Q(superseded_by__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -168,7 +198,9 @@ class MemoryVersion(models.Model):
 
     id = models.UUIDField(primary_key=True, db_default=UuidV7(), editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
-    memory = models.ForeignKey(Memory, on_delete=models.DO_NOTHING, related_name="versions", db_index=False, db_constraint=False)
+    memory = models.ForeignKey(
+        Memory, on_delete=models.DO_NOTHING, related_name="versions", db_index=False, db_constraint=False
+    )
     version = models.IntegerField()
     state = models.JSONField(help_text="The changed fields as they were.")
     actor = models.CharField(max_length=200)
@@ -222,7 +254,9 @@ class EmbeddingModel(models.Model):
     name = models.SlugField(max_length=100, unique=True)
     provider = models.CharField(max_length=20)
     dimensions = models.IntegerField()
-    token_dimensions = models.IntegerField(db_default=0, help_text="Size of token vectors for late interaction; 0: none.")
+    token_dimensions = models.IntegerField(
+        db_default=0, help_text="Size of token vectors for late interaction; 0: none."
+    )
     query_prefix = models.CharField(max_length=200, db_default="", blank=True)
     passage_prefix = models.CharField(max_length=200, db_default="", blank=True)
     max_tokens = models.IntegerField(help_text="The model's window; longer text is cut into chunks.")
@@ -234,8 +268,12 @@ class EmbeddingModel(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [
-            models.UniqueConstraint(name="embeddingmodel_one_active", fields=["state"], condition=Q(state="active")),
-            models.CheckConstraint(name="embeddingmodel_dimensions_range", condition=Q(dimensions__range=(1, 4000))),
+            models.UniqueConstraint(
+                name="embeddingmodel_one_active", fields=["state"], condition=Q(state="active")
+            ),
+            models.CheckConstraint(
+                name="embeddingmodel_dimensions_range", condition=Q(dimensions__range=(1, 4000))
+            ),
         ]
 
     def __str__(self) -> str:
@@ -267,10 +305,14 @@ class IndexJob(models.Model):
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
     memory_id = models.UUIDField(primary_key=True)
-    revision = models.IntegerField(db_default=1, editable=False, help_text="Rises when the memory changes again.")
+    revision = models.IntegerField(
+        db_default=1, editable=False, help_text="Rises when the memory changes again."
+    )
     enqueued_at = models.DateTimeField(db_default=Now())
     due_at = models.DateTimeField(
-        db_default=Now(), null=True, help_text="Not to be taken before: a lease, or a pause after an error. Empty: given up."
+        db_default=Now(),
+        null=True,
+        help_text="Not to be taken before: a lease, or a pause after an error. Empty: given up.",
     )
     attempts = models.IntegerField(db_default=0)
     error = models.TextField(db_default="", blank=True)
@@ -291,7 +333,9 @@ class MemoryVector(models.Model):
 
     pk = models.CompositePrimaryKey("memory", "model", "chunk")
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
-    memory = models.ForeignKey(Memory, on_delete=models.DO_NOTHING, related_name="vectors", db_index=False, db_constraint=False)
+    memory = models.ForeignKey(
+        Memory, on_delete=models.DO_NOTHING, related_name="vectors", db_index=False, db_constraint=False
+    )
     model = models.ForeignKey(EmbeddingModel, on_delete=models.PROTECT, related_name="+", db_index=False)
     chunk = models.SmallIntegerField()
     owner = models.BigIntegerField()
@@ -323,7 +367,9 @@ class MemoryTokens(models.Model):
 
     pk = models.CompositePrimaryKey("memory", "model", "chunk")
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
-    memory = models.ForeignKey(Memory, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False)
+    memory = models.ForeignKey(
+        Memory, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
     model = models.ForeignKey(EmbeddingModel, on_delete=models.PROTECT, related_name="+", db_index=False)
     chunk = models.SmallIntegerField()
     tokens = models.BinaryField()
@@ -336,7 +382,9 @@ class Posting(models.Model):
     """How often a word stands in a memory: the inverted index behind BM25, kept by trigger."""
 
     pk = models.CompositePrimaryKey("tenant", "term", "owner", "memory_id")
-    tenant = models.ForeignKey(Tenant, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False)
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
     term = models.BigIntegerField(help_text="A hash of the lexeme.")
     owner = models.BigIntegerField()
     memory_id = models.UUIDField()
@@ -351,7 +399,9 @@ class Speaker(models.Model):
     """A name that speaks in a user's memories, kept by trigger: who is asked about, not what."""
 
     pk = models.CompositePrimaryKey("tenant", "owner", "name")
-    tenant = models.ForeignKey(Tenant, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False)
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
     owner = models.BigIntegerField()
     name = models.CharField(max_length=200)
 
@@ -375,7 +425,9 @@ class FrequentTerm(models.Model):
     """A word found in many of a tenant's memories; what is not here is rare and counted as it is read."""
 
     pk = models.CompositePrimaryKey("tenant", "term")
-    tenant = models.ForeignKey(Tenant, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False)
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
     term = models.BigIntegerField()
     documents = models.BigIntegerField()
 

@@ -42,7 +42,11 @@ SCORE_WEIGHTS = ("similarity", "importance", "recency")
 
 
 def profile_of(
-    tenant: TenantInfo, *, mode: str = "hybrid", fusion: str = "scores", weights: Mapping[str, float] | None = None
+    tenant: TenantInfo,
+    *,
+    mode: str = "hybrid",
+    fusion: str = "scores",
+    weights: Mapping[str, float] | None = None,
 ) -> Profile:
     """The profile for a request. Who names weights means them: they then apply in full, unless a strength is named too."""
     profile = tenant_profile(orjson.dumps(tenant.overrides.get("ranking", {})))
@@ -51,7 +55,9 @@ def profile_of(
         return profile
     named = {f"{name}_weight": float(weights.get(name, 0.0)) for name in SCORE_WEIGHTS}
     if not sum(named.values()):
-        raise InvalidInput("At least one of similarity, importance and recency must be above 0.", field="weights")
+        raise InvalidInput(
+            "At least one of similarity, importance and recency must be above 0.", field="weights"
+        )
     return replace(profile, **named, strength=float(weights.get("strength", 1.0)))
 
 
@@ -67,7 +73,9 @@ def with_overrides(profile: Profile, overrides: Mapping[str, Any]) -> Profile:
     changes: dict[str, Any] = {}
     for name, value in overrides.items():
         if name not in known:
-            raise InvalidInput(f"There is no such number; known are {', '.join(known)}.", field=f"ranking.{name}")
+            raise InvalidInput(
+                f"There is no such number; known are {', '.join(known)}.", field=f"ranking.{name}"
+            )
         changes[name] = _fitting(f"ranking.{name}", known[name], value)
         low, high = RANGES.get(name, (-LARGEST, LARGEST))
         if not isinstance(known[name], str | Weights) and not low <= changes[name] <= high:
@@ -80,7 +88,9 @@ def _fitting(field: str, present: object, value: object) -> Any:
         known = {each.name for each in fields(present)}
         if not isinstance(value, dict) or set(value) - known:
             raise InvalidInput(f"An object with any of {', '.join(sorted(known))}.", field=field)
-        return replace(present, **{name: _fitting(f"{field}.{name}", 0.0, each) for name, each in value.items()})
+        return replace(
+            present, **{name: _fitting(f"{field}.{name}", 0.0, each) for name, each in value.items()}
+        )
     if field in CHOICES:
         if value not in CHOICES[field]:
             raise InvalidInput(f"One of {', '.join(CHOICES[field])}.", field=field)

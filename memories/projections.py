@@ -101,7 +101,9 @@ def project_all(tenant_id: UUID, model: EmbeddingModel) -> Iterator[int]:
     """Send a tenant's stored vectors to the configured index, batch by batch; yields how many memories went."""
     for rows in _rows(tenant_id):
         with tenant_scope(tenant_id):
-            memories = list(Memory.objects.filter(tenant_id=tenant_id, pk__in=rows).select_related("conversation"))
+            memories = list(
+                Memory.objects.filter(tenant_id=tenant_id, pk__in=rows).select_related("conversation")
+            )
         indexing.project(tenant_id, model, memories)
         yield len(memories)
 
@@ -139,14 +141,24 @@ def _check_vectors(tenant_id: UUID, name: str, store: VectorIndex, model: Embedd
         held = store.held(tenant_id, model.indexed(), list(rows))
         queued = _queued(tenant_id, list(rows))
         drift.missing += [each for each in rows if each not in held and each not in queued]
-        drift.stale += [each for each, digest in rows.items() if each in held and held[each] != digest and each not in queued]
+        drift.stale += [
+            each
+            for each, digest in rows.items()
+            if each in held and held[each] != digest and each not in queued
+        ]
     for some in store.scan(tenant_id, model.indexed(), batch=BATCH):
         drift.left_over += _without_rows(tenant_id, [each.memory_id for each in some])
     return drift
 
 
 def _queued(tenant_id: UUID, ids: Sequence[UUID]) -> set[UUID]:
-    return set(_ids(tenant_id, "SELECT memory_id FROM memories_indexjob WHERE tenant_id = %(tenant)s AND memory_id = ANY(%(ids)s)", ids))
+    return set(
+        _ids(
+            tenant_id,
+            "SELECT memory_id FROM memories_indexjob WHERE tenant_id = %(tenant)s AND memory_id = ANY(%(ids)s)",
+            ids,
+        )
+    )
 
 
 def _without_rows(tenant_id: UUID, ids: Sequence[UUID]) -> list[UUID]:

@@ -54,13 +54,23 @@ class Receipt:
 def receipt(tenant_id: UUID, memory_id: UUID) -> Receipt:
     """Compare a memory's content hash with what each store holds; raises NotFound."""
     with tenant_scope(tenant_id):
-        content_hash = Memory.objects.filter(tenant_id=tenant_id, pk=memory_id).values_list("content_hash", flat=True).first()
+        content_hash = (
+            Memory.objects.filter(tenant_id=tenant_id, pk=memory_id)
+            .values_list("content_hash", flat=True)
+            .first()
+        )
         if content_hash is None:
             raise NotFound("There is no such memory.")
         job = IndexJob.objects.filter(tenant_id=tenant_id, memory_id=memory_id).first()
         models = list(EmbeddingModel.objects.exclude(state=EmbeddingModel.State.RETIRED))
         words = _words(tenant_id, memory_id)
-    at_home = [words, *(_vectors(PgVectorIndex(), "pgvector", tenant_id, model, memory_id, content_hash) for model in models)]
+    at_home = [
+        words,
+        *(
+            _vectors(PgVectorIndex(), "pgvector", tenant_id, model, memory_id, content_hash)
+            for model in models
+        ),
+    ]
     index, abroad = vector_index(), []
     if not index.in_database:
         name = type(index).__name__.removesuffix("Index").lower()

@@ -24,7 +24,17 @@ from memories.embeddings import EmbeddedQuery, ModelSpec, ProviderRejected, Prov
 from memories.late import best_matches
 from memories.models import EmbeddingModel
 from memories.profiles import SCORE_WEIGHTS, profile_of
-from memories.ranking import Profile, Question, Ranking, blend, dense_text, first_stage, read_question, recency, second_stage
+from memories.ranking import (
+    Profile,
+    Question,
+    Ranking,
+    blend,
+    dense_text,
+    first_stage,
+    read_question,
+    recency,
+    second_stage,
+)
 from memories.scopes import SearchScope, scope_of
 from memories.vectors import IndexedModel, IndexUnavailable, Neighbour, Scope, vector_index
 from memos_project.db import fetch_prepared, tenant_scope
@@ -228,7 +238,12 @@ def _embed(model: ActiveModel, text: str, profile: Profile, degraded: list[str])
 
 
 def _nearest(
-    tenant_id: UUID, model: ActiveModel, embedded: EmbeddedQuery | None, query: Query, scope: SearchScope, degraded: list[str]
+    tenant_id: UUID,
+    model: ActiveModel,
+    embedded: EmbeddedQuery | None,
+    query: Query,
+    scope: SearchScope,
+    degraded: list[str],
 ) -> list[Neighbour] | None:
     """Ask an index outside of the database; None where the database searches by itself.
 
@@ -268,7 +283,13 @@ def _rank(
     embedded: EmbeddedQuery | None,
 ) -> Ranking:
     first = first_stage(question, found.columns, found.scope, profile)
-    if not query.rerank or profile.mode != "hybrid" or embedded is None or embedded.tokens is None or not found.ids:
+    if (
+        not query.rerank
+        or profile.mode != "hybrid"
+        or embedded is None
+        or embedded.tokens is None
+        or not found.ids
+    ):
         return first
     rows = first.order[: profile.late_depth]
     ids = [found.ids[row] for row in rows]
@@ -292,7 +313,11 @@ def _hydrate(
     profile: Profile,
 ) -> list[Hit]:
     # Twice as many as asked for, since equal texts are shown once.
-    best = [int(row) for row in order[: 2 * query.top_k] if query.threshold is None or scores[row] >= query.threshold]
+    best = [
+        int(row)
+        for row in order[: 2 * query.top_k]
+        if query.threshold is None or scores[row] >= query.threshold
+    ]
     mementos = _mementos(tenant_id, [found.ids[row] for row in best])
     chosen: list[tuple[int, Memento]] = []
     for row, memento in _distinct((row, mementos.get(found.ids[row])) for row in best):
@@ -303,7 +328,12 @@ def _hydrate(
     around = _turns_around(tenant_id, [memento.id for _, memento in chosen], query.context)
     explain = _explainer(found, ranking, profile) if query.explain else None
     return [
-        Hit(memento, round(float(scores[row]), 6), explain(row) if explain else None, around.get(memento.id, []))
+        Hit(
+            memento,
+            round(float(scores[row]), 6),
+            explain(row) if explain else None,
+            around.get(memento.id, []),
+        )
         for row, memento in chosen
     ]
 
@@ -347,7 +377,9 @@ def _turns_around(tenant_id: UUID, memory_ids: Sequence[UUID], n: int) -> dict[U
 
 def _explainer(found: Found, ranking: Ranking, profile: Profile) -> Callable[[int], Explanation]:
     recent = recency(found.ages(datetime.now(UTC)), profile)
-    weights = {name: getattr(profile, f"{name}_weight") for name in SCORE_WEIGHTS} | {"strength": profile.strength}
+    weights = {name: getattr(profile, f"{name}_weight") for name in SCORE_WEIGHTS} | {
+        "strength": profile.strength
+    }
 
     def explain(row: int) -> Explanation:
         return Explanation(
@@ -355,7 +387,11 @@ def _explainer(found: Found, ranking: Ranking, profile: Profile) -> Callable[[in
             importance=round(float(found.importance[row]), 6),
             recency=round(float(recent[row]), 6),
             weights=weights,
-            signals={name: round(float(values[row]), 6) for name, values in ranking.contributions.items() if values[row]},
+            signals={
+                name: round(float(values[row]), 6)
+                for name, values in ranking.contributions.items()
+                if values[row]
+            },
         )
 
     return explain
@@ -404,7 +440,9 @@ WHERE c.tenant_id = %(tenant)s
 """
 
 
-def list_conversations(tenant_id: UUID, *, user_id: str | None, before: UUID | None, limit: int) -> list[Thread]:
+def list_conversations(
+    tenant_id: UUID, *, user_id: str | None, before: UUID | None, limit: int
+) -> list[Thread]:
     """Conversations, those begun last first."""
     sql = THREAD
     if user_id is not None:
@@ -423,7 +461,9 @@ def find_conversation(tenant_id: UUID, reference: str, *, user_id: str | None = 
         sql = THREAD + " AND c.id = %(id)s"
     except ValueError:
         wanted = {"key": reference, "user_id": user_id}
-        sql = THREAD + " AND c.key = %(key)s" + (" AND c.user_id = %(user_id)s" if user_id is not None else "")
+        sql = (
+            THREAD + " AND c.key = %(key)s" + (" AND c.user_id = %(user_id)s" if user_id is not None else "")
+        )
     with tenant_scope(tenant_id):
         rows = fetch_prepared(sql + " LIMIT 2", {"tenant": tenant_id, **wanted})
     if not rows:

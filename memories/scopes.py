@@ -14,7 +14,9 @@ from memos_project.db import tenant_scope
 FRESH_SECONDS = 30.0
 KEPT = 10_000
 MOST_SPEAKERS = 50
-ALL_VECTORS = "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'memories_memoryvector'::regclass"
+ALL_VECTORS = (
+    "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'memories_memoryvector'::regclass"
+)
 
 LOOK = """
 SELECT
@@ -75,9 +77,13 @@ def look(tenant_id: UUID, user_id: str | None) -> SearchScope:
         cursor.execute(ALL_VECTORS)
         everything = (cursor.fetchone() or (0,))[0]
         limit = exact_limit(everything)
-        cursor.execute(LOOK, {"tenant": tenant_id, "user": user_id, "limit": limit + 1, "speakers": MOST_SPEAKERS + 1})
+        cursor.execute(
+            LOOK, {"tenant": tenant_id, "user": user_id, "limit": limit + 1, "speakers": MOST_SPEAKERS + 1}
+        )
         rows, speakers, in_graph = cursor.fetchone() or (0, [], False)
-    return SearchScope(rows, rows > limit, in_graph, tuple(sorted(speakers)) if len(speakers) <= MOST_SPEAKERS else ())
+    return SearchScope(
+        rows, rows > limit, in_graph, tuple(sorted(speakers)) if len(speakers) <= MOST_SPEAKERS else ()
+    )
 
 
 def exact_limit(everything: int) -> int:

@@ -98,7 +98,9 @@ def content_hash(item: NewMemory) -> str:
     """
     said = unicodedata.normalize("NFC", item.content).strip()
     when = item.occurred_at.astimezone(UTC).isoformat() if item.occurred_at else ""
-    return hashlib.sha256("\x1f".join((role_of(item), item.speaker, when, item.title, said)).encode()).hexdigest()
+    return hashlib.sha256(
+        "\x1f".join((role_of(item), item.speaker, when, item.title, said)).encode()
+    ).hexdigest()
 
 
 def remember(tenant: TenantInfo, items: Sequence[NewMemory], *, actor: str) -> list[Remembered]:
@@ -122,7 +124,9 @@ def remember(tenant: TenantInfo, items: Sequence[NewMemory], *, actor: str) -> l
     return _answers(rows, made, found)
 
 
-def _answers(rows: list[dict[str, Any]], made: dict[Identity, UUID], found: dict[Identity, UUID]) -> list[Remembered]:
+def _answers(
+    rows: list[dict[str, Any]], made: dict[Identity, UUID], found: dict[Identity, UUID]
+) -> list[Remembered]:
     """Of several equal items the first was created, the rest are its duplicates."""
     fresh = dict(made)
     answers = []
@@ -146,7 +150,8 @@ def _lock_conversations(tenant_id: UUID, items: Sequence[NewMemory]) -> dict[tup
     held = _held_conversations(tenant_id, wanted) if len(wanted) == 1 else {}
     if not held:
         Conversation.objects.bulk_create(
-            [Conversation(tenant_id=tenant_id, user_id=user_id, key=key) for user_id, key in wanted], ignore_conflicts=True
+            [Conversation(tenant_id=tenant_id, user_id=user_id, key=key) for user_id, key in wanted],
+            ignore_conflicts=True,
         )
         held = _held_conversations(tenant_id, wanted)
     return held
@@ -182,7 +187,9 @@ def _rows(
     return rows
 
 
-def _run(sql: str, tenant_id: UUID, rows: Sequence[Mapping[str, Any]], **params: Any) -> list[tuple[Any, ...]]:
+def _run(
+    sql: str, tenant_id: UUID, rows: Sequence[Mapping[str, Any]], **params: Any
+) -> list[tuple[Any, ...]]:
     return fetch_prepared(sql, {"tenant": tenant_id, "items": orjson.dumps(rows).decode(), **params})
 
 
@@ -200,14 +207,21 @@ def _by_identity(rows: Sequence[tuple[Any, ...]]) -> dict[Identity, UUID]:
 def get_memory(tenant_id: UUID, memory_id: UUID) -> Memory:
     """One memory with its conversation, or NotFound."""
     with tenant_scope(tenant_id):
-        memory = Memory.objects.select_related("conversation").filter(tenant_id=tenant_id, pk=memory_id).first()
+        memory = (
+            Memory.objects.select_related("conversation").filter(tenant_id=tenant_id, pk=memory_id).first()
+        )
     if memory is None:
         raise NotFound("There is no such memory.")
     return memory
 
 
 def revise(
-    tenant: TenantInfo, memory_id: UUID, changes: Mapping[str, Any], *, actor: str, if_version: int | None = None
+    tenant: TenantInfo,
+    memory_id: UUID,
+    changes: Mapping[str, Any],
+    *,
+    actor: str,
+    if_version: int | None = None,
 ) -> Memory:
     """Change fields of a memory, keep what they were as a version, and leave an audit entry.
 
@@ -217,10 +231,16 @@ def revise(
     with tenant_scope(tenant.id):
         memory = _locked(tenant.id, memory_id, if_version)
         former = {name: getattr(memory, name) for name in REVISABLE if name in changes}
-        changed = {name: value for name, value in changes.items() if name in REVISABLE and former[name] != value}
+        changed = {
+            name: value for name, value in changes.items() if name in REVISABLE and former[name] != value
+        }
         if changed:
-            _check_validity(changed.get("valid_from", memory.valid_from), changed.get("valid_to", memory.valid_to))
-            _write_revision(tenant, memory, former={name: former[name] for name in changed}, changed=changed, actor=actor)
+            _check_validity(
+                changed.get("valid_from", memory.valid_from), changed.get("valid_to", memory.valid_to)
+            )
+            _write_revision(
+                tenant, memory, former={name: former[name] for name in changed}, changed=changed, actor=actor
+            )
     return get_memory(tenant.id, memory_id)
 
 
@@ -242,12 +262,25 @@ def _write_revision(
     try:
         with transaction.atomic():
             memory.save(
-                update_fields=[*changed, "version", "updated_at", "language", "content_hash", "importance_computed"]
+                update_fields=[
+                    *changed,
+                    "version",
+                    "updated_at",
+                    "language",
+                    "content_hash",
+                    "importance_computed",
+                ]
             )
     except IntegrityError as error:
-        raise Conflict("This user has another memory with the same content there.", field="content") from error
+        raise Conflict(
+            "This user has another memory with the same content there.", field="content"
+        ) from error
     AuditEntry.objects.create(
-        tenant_id=tenant.id, memory_id=memory.pk, action="revise", actor=actor, detail={"fields": sorted(changed)}
+        tenant_id=tenant.id,
+        memory_id=memory.pk,
+        action="revise",
+        actor=actor,
+        detail={"fields": sorted(changed)},
     )
     transaction.on_commit(partial(wake, tenant.id), robust=True)
 
@@ -259,7 +292,11 @@ def _check_validity(starts: datetime | None, ends: datetime | None) -> None:
 
 def _hash_of(memory: Memory, told_when: datetime | None) -> str:
     item = NewMemory(
-        content=memory.content, role=memory.role, speaker=memory.speaker, title=memory.title, occurred_at=told_when
+        content=memory.content,
+        role=memory.role,
+        speaker=memory.speaker,
+        title=memory.title,
+        occurred_at=told_when,
     )
     return content_hash(item)
 
@@ -282,7 +319,9 @@ def forget(tenant: TenantInfo, memory_id: UUID, *, actor: str, if_version: int |
         )
         with connection.cursor() as cursor:
             # The database cascades; Django's collector would first load every row that hangs on this one.
-            cursor.execute("DELETE FROM memories_memory WHERE tenant_id = %s AND id = %s", [tenant.id, memory.pk])
+            cursor.execute(
+                "DELETE FROM memories_memory WHERE tenant_id = %s AND id = %s", [tenant.id, memory.pk]
+            )
         transaction.on_commit(partial(wake, tenant.id), robust=True)
     metrics.FORGOTTEN.inc()
 
@@ -314,7 +353,8 @@ def retry_indexing(tenant_id: UUID, memory_ids: Sequence[UUID], *, actor: str) -
             due_at=timezone.now(), attempts=0, error=""
         )
         AuditEntry.objects.bulk_create(
-            AuditEntry(tenant_id=tenant_id, memory_id=memory_id, action="retry", actor=actor) for memory_id in memory_ids
+            AuditEntry(tenant_id=tenant_id, memory_id=memory_id, action="retry", actor=actor)
+            for memory_id in memory_ids
         )
         transaction.on_commit(partial(wake, tenant_id), robust=True)
     return retried
@@ -325,9 +365,13 @@ def _locked(tenant_id: UUID, memory_id: UUID, if_version: int | None) -> Memory:
     if memory is None:
         raise NotFound("There is no such memory.")
     if if_version is not None and memory.version != if_version:
-        raise PreconditionFailed(f"The memory is at version {memory.version}, not {if_version}.", field="If-Match")
+        raise PreconditionFailed(
+            f"The memory is at version {memory.version}, not {if_version}.", field="If-Match"
+        )
     return memory
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()
+    }

@@ -48,7 +48,9 @@ class TenantIsolation(models.BaseConstraint):
             f"CREATE POLICY {schema_editor.quote_name(self.name)} ON {table} USING ({rule})"
         )
 
-    def constraint_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str | None:
+    def constraint_sql(
+        self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor
+    ) -> str | None:
         # A policy cannot be part of CREATE TABLE: it follows once the table is there.
         schema_editor.deferred_sql.append(self.create_sql(model, schema_editor))
         return None
@@ -120,7 +122,9 @@ class PreparedCursor(psycopg.Cursor[Any]):
         return self
 
 
-def fetch_prepared(sql: str, params: Mapping[str, Any] | Sequence[Any], *, using: str = "default") -> list[tuple[Any, ...]]:
+def fetch_prepared(
+    sql: str, params: Mapping[str, Any] | Sequence[Any], *, using: str = "default"
+) -> list[tuple[Any, ...]]:
     """Run one prepared statement on Django's connection and return all its rows."""
     connection = connections[using]
     connection.ensure_connection()

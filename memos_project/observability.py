@@ -1,6 +1,5 @@
 """Logs that carry request, tenant and task ids, one line each, for people or as JSON."""
 
-import logging.config
 from typing import Any
 
 import structlog
@@ -9,7 +8,9 @@ import structlog
 BEGINNINGS = {"request_started", "task_enqueued", "task_started"}
 
 
-def drop_beginnings(logger: Any, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def drop_beginnings(
+    logger: Any, method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
     """One line per request and task."""
     if event.get("event") in BEGINNINGS:
         raise structlog.DropEvent
@@ -44,9 +45,10 @@ def logging_config(*, level: str, json: bool) -> dict[str, Any]:
         structlog.processors.JSONRenderer()
         if json
         else structlog.dev.ConsoleRenderer(
-        # The richer one prints local variables, and with them what people said.
-        colors=False, exception_formatter=structlog.dev.plain_traceback
-    )
+            # The richer one prints local variables, and with them what people said.
+            colors=False,
+            exception_formatter=structlog.dev.plain_traceback,
+        )
     )
     finish = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if json:

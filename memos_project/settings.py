@@ -3,7 +3,6 @@
 import logging
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from celery.schedules import schedule
 from django.urls import reverse_lazy
@@ -119,7 +118,11 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A web request must not wait for a broker that is down: the sweep will find the row.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5, "visibility_timeout": 120}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": 1,
+    "socket_timeout": 5,
+    "visibility_timeout": 120,
+}
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
@@ -132,7 +135,10 @@ CELERY_BEAT_SCHEDULE = {
     },
     "count-text-statistics": {"task": "memories.tasks.count_text_statistics", "schedule": schedule(60.0)},
     "flush-accesses": {"task": "memories.tasks.flush_accesses", "schedule": schedule(30.0)},
-    "drop-old-idempotency-keys": {"task": "memories.tasks.drop_old_idempotency_keys", "schedule": schedule(3600.0)},
+    "drop-old-idempotency-keys": {
+        "task": "memories.tasks.drop_old_idempotency_keys",
+        "schedule": schedule(3600.0),
+    },
 }
 
 # -- Web ---------------------------------------------------------------------------------------------

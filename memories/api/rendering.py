@@ -64,7 +64,8 @@ def receipt(found: Receipt) -> dict[str, Any]:
         "state": found.state,
         "content_hash": found.content_hash,
         "stores": [
-            {"store": each.store, "state": each.state, **({"model": each.model} if each.model else {})} for each in found.stores
+            {"store": each.store, "state": each.state, **({"model": each.model} if each.model else {})}
+            for each in found.stores
         ],
         "backlog": backlog
         and {

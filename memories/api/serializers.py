@@ -57,7 +57,9 @@ class MemoryInput(serializers.Serializer[Any]):
     speaker = StrictCharField(**NAME, help_text="A name; one that is a role gives the role.")
     title = StrictCharField(max_length=500, required=False, allow_blank=True)
     category = StrictCharField(**NAME)
-    external_id = StrictCharField(max_length=200, required=False, allow_null=True, help_text="The caller's own id, unique for a user.")
+    external_id = StrictCharField(
+        max_length=200, required=False, allow_null=True, help_text="The caller's own id, unique for a user."
+    )
     tags = TagsField(required=False)
     metadata = JsonObjectField(required=False)
     importance = StrictFloatField(min_value=0, max_value=1, required=False, allow_null=True)
@@ -66,7 +68,11 @@ class MemoryInput(serializers.Serializer[Any]):
     valid_to = MomentField(required=False, allow_null=True)
     expires_at = MomentField(required=False, allow_null=True)
     pinned = StrictBooleanField(required=False)
-    tenant_id = StrictCharField(max_length=63, required=False, help_text="Must be the key's own tenant, unless the key is an operator's.")
+    tenant_id = StrictCharField(
+        max_length=63,
+        required=False,
+        help_text="Must be the key's own tenant, unless the key is an operator's.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         starts, ends = attrs.get("valid_from"), attrs.get("valid_to")
@@ -104,7 +110,9 @@ class MemoryChange(serializers.Serializer[Any]):
     speaker = StrictCharField(**NAME)
     tags = TagsField(required=False)
     metadata = JsonObjectField(required=False)
-    importance = StrictFloatField(min_value=0, max_value=1, required=False, allow_null=True, help_text="null: computed again.")
+    importance = StrictFloatField(
+        min_value=0, max_value=1, required=False, allow_null=True, help_text="null: computed again."
+    )
     occurred_at = MomentField(required=False)
     valid_from = MomentField(required=False, allow_null=True)
     valid_to = MomentField(required=False, allow_null=True)
@@ -134,12 +142,18 @@ class FilterInput(serializers.Serializer[Any]):
     user_id = StrictCharField(max_length=200, required=False, allow_blank=True)
     agent_id = StrictCharField(max_length=200, required=False, allow_blank=True)
     conversation_id = StrictCharField(max_length=200, required=False)
-    kind = serializers.ListField(child=serializers.ChoiceField(choices=Memory.Kind.choices), required=False, max_length=20)
-    tier = serializers.ListField(child=serializers.ChoiceField(choices=Memory.Tier.choices), required=False, max_length=5)
+    kind = serializers.ListField(
+        child=serializers.ChoiceField(choices=Memory.Kind.choices), required=False, max_length=20
+    )
+    tier = serializers.ListField(
+        child=serializers.ChoiceField(choices=Memory.Tier.choices), required=False, max_length=5
+    )
     tags = TagsField(required=False, help_text="A memory must carry all of them.")
     since = MomentField(required=False, help_text="Happened at or after.")
     until = MomentField(required=False, help_text="Happened before.")
-    metadata = JsonObjectField(required=False, help_text="A memory's metadata must contain this (JSON containment).")
+    metadata = JsonObjectField(
+        required=False, help_text="A memory's metadata must contain this (JSON containment)."
+    )
     tenant_id = StrictCharField(max_length=63, required=False)
 
 
@@ -150,7 +164,10 @@ class WeightsInput(serializers.Serializer[Any]):
     importance = StrictFloatField(min_value=0, max_value=1000, required=False)
     recency = StrictFloatField(min_value=0, max_value=1000, required=False)
     strength = StrictFloatField(
-        min_value=0, max_value=1, required=False, help_text="How far importance and recency may move a memory; 1 in full."
+        min_value=0,
+        max_value=1,
+        required=False,
+        help_text="How far importance and recency may move a memory; 1 in full.",
     )
 
 
@@ -161,9 +178,13 @@ class SearchInput(FilterInput):
     fusion = serializers.ChoiceField(choices=["scores", "rrf"], required=False)
     weights = WeightsInput(required=False)
     rerank = StrictBooleanField(required=False, help_text="Late interaction over the best 50; on by default.")
-    threshold = StrictFloatField(min_value=0, max_value=1, required=False, help_text="The lowest score to return.")
+    threshold = StrictFloatField(
+        min_value=0, max_value=1, required=False, help_text="The lowest score to return."
+    )
     token_budget = StrictIntegerField(min_value=1, max_value=10_000_000, required=False)
-    context = StrictIntegerField(min_value=0, max_value=20, required=False, help_text="Turns before and after each hit.")
+    context = StrictIntegerField(
+        min_value=0, max_value=20, required=False, help_text="Turns before and after each hit."
+    )
     explain = StrictBooleanField(required=False)
 
 
@@ -199,8 +220,12 @@ class FilterParams(serializers.Serializer[Any]):
     user_id = serializers.CharField(max_length=200, required=False, allow_blank=True, trim_whitespace=False)
     agent_id = serializers.CharField(max_length=200, required=False, allow_blank=True, trim_whitespace=False)
     conversation_id = serializers.CharField(max_length=200, required=False, trim_whitespace=False)
-    kind = WordsField(child=serializers.ChoiceField(choices=Memory.Kind.choices), required=False, help_text="Any of these.")
-    tier = WordsField(child=serializers.ChoiceField(choices=Memory.Tier.choices), required=False, help_text="Any of these.")
+    kind = WordsField(
+        child=serializers.ChoiceField(choices=Memory.Kind.choices), required=False, help_text="Any of these."
+    )
+    tier = WordsField(
+        child=serializers.ChoiceField(choices=Memory.Tier.choices), required=False, help_text="Any of these."
+    )
     tags = WordsField(child=serializers.CharField(max_length=100), required=False, help_text="All of these.")
     since = MomentField(required=False)
     until = MomentField(required=False)
@@ -224,7 +249,9 @@ class PageParams(serializers.Serializer[Any]):
 
 
 class TurnPageParams(PageParams):
-    cursor = TurnCursorField(max_length=100, required=False, help_text="From ``next_cursor`` of the page before.")
+    cursor = TurnCursorField(
+        max_length=100, required=False, help_text="From ``next_cursor`` of the page before."
+    )
 
 
 class ListParams(FilterParams, PageParams):
@@ -258,14 +285,18 @@ class StoredItem(serializers.Serializer[Any]):
     id = serializers.UUIDField(allow_null=True)
     external_id = serializers.CharField(allow_null=True)
     status = serializers.ChoiceField(choices=["created", "duplicate", "error"])
-    error = serializers.CharField(required=False, help_text="With status error: what is wrong, naming the field.")
+    error = serializers.CharField(
+        required=False, help_text="With status error: what is wrong, naming the field."
+    )
 
 
 class Stored(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     external_id = serializers.CharField(allow_null=True)
     status = serializers.ChoiceField(choices=["created", "duplicate", "updated"])
-    indexed = serializers.BooleanField(required=False, help_text="With wait=indexed: whether the vectors are in place.")
+    indexed = serializers.BooleanField(
+        required=False, help_text="With wait=indexed: whether the vectors are in place."
+    )
 
 
 class StoredBatch(serializers.Serializer[Any]):
@@ -339,7 +370,9 @@ class HitOutput(MemoryOutput):
 
 class SearchOutput(serializers.Serializer[Any]):
     results = HitOutput(many=True)
-    degraded = serializers.ListField(child=serializers.CharField(), help_text="The parts that were missing, such as vectors.")
+    degraded = serializers.ListField(
+        child=serializers.CharField(), help_text="The parts that were missing, such as vectors."
+    )
 
 
 class VersionOutput(serializers.Serializer[Any]):
@@ -391,7 +424,9 @@ class ReceiptOutput(serializers.Serializer[Any]):
 
 class LegacyStoreInput(serializers.Serializer[Any]):
     content = ContentField()
-    metadata = JsonObjectField(required=False, help_text="user_id, agent_id, conversation_id, tags and importance are understood.")
+    metadata = JsonObjectField(
+        required=False, help_text="user_id, agent_id, conversation_id, tags and importance are understood."
+    )
     tenant_id = StrictCharField(max_length=63, required=False)
 
 

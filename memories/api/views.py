@@ -32,7 +32,10 @@ IF_MATCH = OpenApiParameter(
     description="The ETag of the version to change.",
 )
 IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key", {"type": "string", "pattern": "^[!-~]{1,200}$"}, OpenApiParameter.HEADER, description="The same request again is answered, not done, again."
+    "Idempotency-Key",
+    {"type": "string", "pattern": "^[!-~]{1,200}$"},
+    OpenApiParameter.HEADER,
+    description="The same request again is answered, not done, again.",
 )
 TENANT_ID = OpenApiParameter("tenant_id", str, description="The key's own tenant, or any for an operator.")
 
@@ -52,8 +55,20 @@ def filters_of(data: Mapping[str, Any]) -> Filters:
 
 
 def query_of(data: Mapping[str, Any]) -> Query:
-    named = ("top_k", "mode", "fusion", "weights", "rerank", "threshold", "token_budget", "context", "explain")
-    return Query(text=data["query"], filters=filters_of(data), **{name: data[name] for name in named if name in data})
+    named = (
+        "top_k",
+        "mode",
+        "fusion",
+        "weights",
+        "rerank",
+        "threshold",
+        "token_budget",
+        "context",
+        "explain",
+    )
+    return Query(
+        text=data["query"], filters=filters_of(data), **{name: data[name] for name in named if name in data}
+    )
 
 
 class StoreView(TenantView):
@@ -67,7 +82,9 @@ class StoreView(TenantView):
         options = validated(s.StoreOptions, request.query_params)
         body = request.data
         if not isinstance(body, dict):
-            raise InvalidInput(f"The body must be an object, or hold up to {settings.MEMOS_MAX_BATCH} under {self.plural!r}.")
+            raise InvalidInput(
+                f"The body must be an object, or hold up to {settings.MEMOS_MAX_BATCH} under {self.plural!r}."
+            )
         many = body.get(self.plural)
         if self.plural not in body:
             return self._store_one(body, wait="wait" in options)
@@ -114,7 +131,9 @@ class StoreView(TenantView):
                     raise Forbidden("A batch is for one tenant; name it beside the list.", field="tenant_id")
                 checked.append(self._new(data))
             except drf.ValidationError as error:
-                checked.append(" ".join(f"{each['field']}: {each['detail']}" for each in flattened(error.detail)))
+                checked.append(
+                    " ".join(f"{each['field']}: {each['detail']}" for each in flattened(error.detail))
+                )
             except MemosError as error:
                 checked.append(f"{error.field}: {error.detail}")
         return checked
@@ -129,7 +148,12 @@ def _told(answer: services.Remembered) -> dict[str, Any]:
 
 def _refused(raw: Any, error: str) -> dict[str, Any]:
     external_id = raw.get("external_id") if isinstance(raw, dict) else None
-    return {"id": None, "external_id": external_id if isinstance(external_id, str) else None, "status": "error", "error": error}
+    return {
+        "id": None,
+        "external_id": external_id if isinstance(external_id, str) else None,
+        "status": "error",
+        "error": error,
+    }
 
 
 def _when_indexed(tenant: TenantInfo, response: Response, ids: Sequence[str]) -> Response:
@@ -149,7 +173,9 @@ def _string(value: Any, field: str) -> str | None:
 
 
 def one_or_many(name: str, one: type[Any], many: type[Any]) -> PolymorphicProxySerializer:
-    return PolymorphicProxySerializer(component_name=name, serializers=[one, many], resource_type_field_name=None)
+    return PolymorphicProxySerializer(
+        component_name=name, serializers=[one, many], resource_type_field_name=None
+    )
 
 
 class MemoriesView(StoreView):
@@ -235,14 +261,19 @@ class MemoryView(TenantView):
         return Response(rendering.memory(memory), headers=etag(memory.version))
 
     @extend_schema(
-        operation_id="memories_revise", parameters=[TENANT_ID, IF_MATCH], request=s.MemoryChange, responses=s.MemoryDetail
+        operation_id="memories_revise",
+        parameters=[TENANT_ID, IF_MATCH],
+        request=s.MemoryChange,
+        responses=s.MemoryDetail,
     )
     def patch(self, request: Request, memory_id: UUID) -> Response:
         """Revise a memory; what it was stays as a version."""
         changes = validated(s.MemoryChange, request.data)
         if "importance" in changes:
             changes["importance_explicit"] = changes.pop("importance")
-        memory = services.revise(self.tenant(), memory_id, changes, actor=self.actor, if_version=if_match(request))
+        memory = services.revise(
+            self.tenant(), memory_id, changes, actor=self.actor, if_version=if_match(request)
+        )
         return Response(rendering.memory(memory), headers=etag(memory.version))
 
     @extend_schema(operation_id="memories_forget", parameters=[TENANT_ID, IF_MATCH], responses={204: None})
@@ -259,7 +290,9 @@ class VersionsView(TenantView):
         tenant = self.tenant()
         services.get_memory(tenant.id, memory_id)
         with tenant_scope(tenant.id):
-            rows = list(MemoryVersion.objects.filter(tenant_id=tenant.id, memory_id=memory_id).order_by("-version"))
+            rows = list(
+                MemoryVersion.objects.filter(tenant_id=tenant.id, memory_id=memory_id).order_by("-version")
+            )
         return Response({"results": [rendering.version(row) for row in rows]})
 
 
@@ -278,7 +311,9 @@ class SearchView(TenantView):
         """Find the memories that answer a question best."""
         return self._answer(validated(s.SearchInput, request.data))
 
-    @extend_schema(operation_id="memories_search_by_url", parameters=[s.SearchParams], responses=s.SearchOutput)
+    @extend_schema(
+        operation_id="memories_search_by_url", parameters=[s.SearchParams], responses=s.SearchOutput
+    )
     def get(self, request: Request) -> Response:
         """The same search with query parameters."""
         return self._answer(validated(s.SearchParams, request.query_params))
@@ -291,13 +326,20 @@ class SearchView(TenantView):
 
 
 class MessageSearchView(TenantView):
-    @extend_schema(operation_id="memory_search_messages", parameters=[s.LegacySearchParams], responses=s.SearchOutput)
+    @extend_schema(
+        operation_id="memory_search_messages", parameters=[s.LegacySearchParams], responses=s.SearchOutput
+    )
     def get(self, request: Request) -> Response:
         """Search messages only; kept for existing callers."""
         data = validated(s.LegacySearchParams, request.query_params)
         query = query_of({**data, "kind": [Memory.Kind.MESSAGE]})
         found = retrieval.recall(self.tenant(data.get("tenant_id")), query)
-        return Response({"results": [rendering.hit(each, context=False) for each in found.hits], "degraded": found.degraded})
+        return Response(
+            {
+                "results": [rendering.hit(each, context=False) for each in found.hits],
+                "degraded": found.degraded,
+            }
+        )
 
 
 class ConversationsView(TenantView):
@@ -317,12 +359,21 @@ class ConversationsView(TenantView):
         return Response(rendering.page([rendering.thread(row) for row in rows[:limit]], cursor))
 
 
-CONVERSATION = OpenApiParameter("conversation", OpenApiTypes.STR, OpenApiParameter.PATH, description="Its id, or the caller's name for it.")
+CONVERSATION = OpenApiParameter(
+    "conversation",
+    OpenApiTypes.STR,
+    OpenApiParameter.PATH,
+    description="Its id, or the caller's name for it.",
+)
 OF_USER = OpenApiParameter("user_id", str, description="Whose, where several users have one of this name.")
 
 
 class ConversationView(TenantView):
-    @extend_schema(operation_id="conversations_read", parameters=[CONVERSATION, OF_USER, TENANT_ID], responses=s.ConversationOutput)
+    @extend_schema(
+        operation_id="conversations_read",
+        parameters=[CONVERSATION, OF_USER, TENANT_ID],
+        responses=s.ConversationOutput,
+    )
     def get(self, request: Request, conversation: str) -> Response:
         """One conversation."""
         return Response(rendering.thread(_thread(request, self.tenant().id, conversation)))
@@ -330,7 +381,9 @@ class ConversationView(TenantView):
 
 class ConversationMessagesView(TenantView):
     @extend_schema(
-        operation_id="conversations_messages", parameters=[CONVERSATION, OF_USER, TENANT_ID, s.TurnPageParams], responses=s.MemoryPage
+        operation_id="conversations_messages",
+        parameters=[CONVERSATION, OF_USER, TENANT_ID, s.TurnPageParams],
+        responses=s.MemoryPage,
     )
     def get(self, request: Request, conversation: str) -> Response:
         """A conversation's turns in order."""

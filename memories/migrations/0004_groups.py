@@ -16,7 +16,12 @@ def make_groups(apps, schema_editor):
     viewer, _ = Group.get_or_create(name="viewer")
     viewer.permissions.set(ours.filter(codename__in=[f"view_{name}" for name in SEEN]))
     curator, _ = Group.get_or_create(name="curator")
-    may = [f"view_{name}" for name in SEEN] + ["change_memory", "delete_memory", "add_memory", "change_indexjob"]
+    may = [f"view_{name}" for name in SEEN] + [
+        "change_memory",
+        "delete_memory",
+        "add_memory",
+        "change_indexjob",
+    ]
     curator.permissions.set(ours.filter(codename__in=may))
 
 

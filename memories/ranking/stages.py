@@ -111,7 +111,12 @@ def _by_one(candidates: Candidates, scope: Scope, profile: Profile) -> Ranking:
     k1, b = saturation(profile, scope.average_length)
     idf = inverse_document_frequency(scope.documents, scope.document_frequencies)
     fused = bm25(
-        candidates.frequencies.astype(np.float64), candidates.lengths.astype(np.float64), scope.average_length, idf, k1=k1, b=b
+        candidates.frequencies.astype(np.float64),
+        candidates.lengths.astype(np.float64),
+        scope.average_length,
+        idf,
+        k1=k1,
+        b=b,
     )
     order = np.argsort(-fused, kind="stable")
     sure = _confidence(candidates, scope, order, profile)

@@ -99,11 +99,16 @@ class PgVectorIndex(VectorIndex):
     def drop(self, model: IndexedModel) -> None:
         with _owner() as cursor:
             cursor.execute(
-                sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(self._index_name(model)))
+                sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(
+                    sql.Identifier(self._index_name(model))
+                )
             )
         for tenant in Tenant.objects.values_list("id", flat=True):
             with tenant_scope(tenant), connection.cursor() as cursor:
-                cursor.execute("DELETE FROM memories_memoryvector WHERE tenant_id = %s AND model_id = %s", [tenant, model.id])
+                cursor.execute(
+                    "DELETE FROM memories_memoryvector WHERE tenant_id = %s AND model_id = %s",
+                    [tenant, model.id],
+                )
 
     def _upsert(self, tenant: UUID, model: IndexedModel, points: Sequence[VectorPoint]) -> None:
         memory_ids = list({point.memory_id for point in points})
@@ -125,7 +130,8 @@ class PgVectorIndex(VectorIndex):
     def delete(self, tenant: UUID, memory_ids: Collection[UUID]) -> None:
         with _available(), tenant_scope(tenant), connection.cursor() as cursor:
             cursor.execute(
-                "DELETE FROM memories_memoryvector WHERE tenant_id = %s AND memory_id = ANY(%s)", [tenant, list(memory_ids)]
+                "DELETE FROM memories_memoryvector WHERE tenant_id = %s AND memory_id = ANY(%s)",
+                [tenant, list(memory_ids)],
             )
 
     def _nearest(

@@ -32,7 +32,9 @@ class StrictFloatField(serializers.FloatField):
 
 class StrictIntegerField(serializers.IntegerField):
     def to_internal_value(self, data: Any) -> int:
-        if isinstance(data, bool) or not (isinstance(data, int) or (isinstance(data, float) and data.is_integer())):
+        if isinstance(data, bool) or not (
+            isinstance(data, int) or (isinstance(data, float) and data.is_integer())
+        ):
             self.fail("invalid")
         return int(data)
 
@@ -88,7 +90,9 @@ def _deeper_than(value: Any, depth: int) -> bool:
         return False
     if depth == 0:
         return True
-    return any(_deeper_than(inner, depth - 1) for inner in (value.values() if isinstance(value, dict) else value))
+    return any(
+        _deeper_than(inner, depth - 1) for inner in (value.values() if isinstance(value, dict) else value)
+    )
 
 
 def _has_nul(value: Any) -> bool:

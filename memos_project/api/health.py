@@ -28,7 +28,9 @@ from memos_project.redis import client
 
 log = structlog.get_logger(__name__)
 
-BACKLOG = "SELECT tenant_id, waiting, failing, oldest, extract(epoch FROM now() - oldest) FROM memos_backlog()"
+BACKLOG = (
+    "SELECT tenant_id, waiting, failing, oldest, extract(epoch FROM now() - oldest) FROM memos_backlog()"
+)
 
 
 def _postgres() -> None:
@@ -117,10 +119,19 @@ class AdminHealthView(TenantView):
     def get(self, request: Request) -> Response:
         """The state of each part, of the workers and of the index backlog of every tenant."""
         state = services()
-        body = {"status": overall(state), "services": state, "workers": _workers(), "embedding_model": "", "backlog": []}
+        body = {
+            "status": overall(state),
+            "services": state,
+            "workers": _workers(),
+            "embedding_model": "",
+            "backlog": [],
+        }
         if state["postgres"] == "up":
             body["embedding_model"] = active_model().spec.name
-            body["backlog"] = [dict(zip(("tenant_id", "waiting", "failing", "oldest"), row, strict=False)) for row in _backlog()]
+            body["backlog"] = [
+                dict(zip(("tenant_id", "waiting", "failing", "oldest"), row, strict=False))
+                for row in _backlog()
+            ]
         return Response(body)
 
 
@@ -143,7 +154,9 @@ class BacklogCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         waiting = GaugeMetricFamily("memos_index_backlog", "Memories whose indexes are behind")
         failing = GaugeMetricFamily("memos_index_failing", "Of these, memories that failed before")
-        oldest = GaugeMetricFamily("memos_index_oldest_seconds", "Age of the oldest memory whose indexes are behind")
+        oldest = GaugeMetricFamily(
+            "memos_index_oldest_seconds", "Age of the oldest memory whose indexes are behind"
+        )
         try:
             rows = _backlog()
         except (Error, PoolTimeout):
@@ -164,4 +177,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
     Numbers of several processes are put together from files, which a collector has no part in.
     """
     counted = ExportToDjangoView(request)
-    return HttpResponse(counted.content + generate_latest(BACKLOG_REGISTRY), content_type=counted["content-type"])
+    return HttpResponse(
+        counted.content + generate_latest(BACKLOG_REGISTRY), content_type=counted["content-type"]
+    )

@@ -17,7 +17,17 @@ from memories.services import NewMemory
 from memos_project.api.views import TenantView, validated
 
 # What a store's free-form metadata says that memOS has columns for.
-UNDERSTOOD = ("user_id", "agent_id", "conversation_id", "role", "speaker", "tags", "importance", "external_id", "occurred_at")
+UNDERSTOOD = (
+    "user_id",
+    "agent_id",
+    "conversation_id",
+    "role",
+    "speaker",
+    "tags",
+    "importance",
+    "external_id",
+    "occurred_at",
+)
 
 
 class StoreView(TenantView):
@@ -27,7 +37,9 @@ class StoreView(TenantView):
         data = validated(s.LegacyStoreInput, request.data)
         tenant = self.tenant(data.get("tenant_id"))
         metadata = data.get("metadata", {})
-        new: NewMemory = s.new_memory({**_understood(metadata), "content": data["content"], "metadata": metadata})
+        new: NewMemory = s.new_memory(
+            {**_understood(metadata), "content": data["content"], "metadata": metadata}
+        )
 
         def act() -> tuple[int, Any]:
             [stored] = services.remember(tenant, [new], actor=self.actor)
@@ -57,7 +69,9 @@ class QueryView(TenantView):
     def post(self, request: Request) -> Response:
         """Find memories and tools for a question."""
         data = validated(s.LegacyQueryInput, request.data)
-        found = retrieval.recall(self.tenant(data.get("tenant_id")), Query(text=data["query"], top_k=data.get("top_k", 10)))
+        found = retrieval.recall(
+            self.tenant(data.get("tenant_id")), Query(text=data["query"], top_k=data.get("top_k", 10))
+        )
         memories = [rendering.hit(each, context=False) for each in found.hits]
         return Response(
             {

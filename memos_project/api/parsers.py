@@ -12,7 +12,9 @@ from rest_framework.parsers import BaseParser
 class StrictJSONParser(BaseParser):
     media_type = "application/json"
 
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
         # Django's body is kept and its size is limited; reading the stream would do neither.
         body = stream.body if isinstance(stream, HttpRequest) else stream.read()
         try:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
+import orjson
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
@@ -13,7 +14,6 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.serializers import as_serializer_error
 
-import orjson
 from memos_project import errors
 
 log = structlog.get_logger(__name__)
@@ -40,7 +40,12 @@ STATUS_BY_ERROR: dict[type[Exception], HTTPStatus] = {
 
 def problem(status: HTTPStatus, detail: str, *, fields: list[dict[str, str]] | None = None) -> dict[str, Any]:
     """The body of an error; ``fields`` lists what is wrong with which."""
-    body: dict[str, Any] = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": detail}
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": int(status),
+        "detail": detail,
+    }
     if fields:
         body["errors"] = fields
     if request_id := structlog.contextvars.get_contextvars().get("request_id"):
@@ -59,7 +64,9 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
         if found is None:
             return None
         status, detail, fields = found, *_of_domain(error, found)
-    return Response(problem(status, detail, fields=fields), status=status, headers=headers, content_type=CONTENT_TYPE)
+    return Response(
+        problem(status, detail, fields=fields), status=status, headers=headers, content_type=CONTENT_TYPE
+    )
 
 
 def _headers(error: exceptions.APIException) -> dict[str, str]:
@@ -93,7 +100,9 @@ def _of_domain(error: Exception, status: HTTPStatus) -> tuple[str, list[dict[str
 
 
 def _sentence(fields: list[dict[str, str]]) -> str:
-    return " ".join(f"{each['field']}: {each['detail']}" if each["field"] else each["detail"] for each in fields[:5])
+    return " ".join(
+        f"{each['field']}: {each['detail']}" if each["field"] else each["detail"] for each in fields[:5]
+    )
 
 
 def flattened(errors_: Any, path: str = "") -> Iterator[dict[str, str]]:
@@ -126,4 +135,6 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return respond(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here; the log has it under the request id.")
+    return respond(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here; the log has it under the request id."
+    )

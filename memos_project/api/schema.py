@@ -39,6 +39,9 @@ class ProblemAutoSchema(AutoSchema):
         for status in common:
             responses.setdefault(
                 status,
-                {"content": {"application/problem+json": {"schema": component.ref}}, "description": "Problem details"},
+                {
+                    "content": {"application/problem+json": {"schema": component.ref}},
+                    "description": "Problem details",
+                },
             )
         return responses

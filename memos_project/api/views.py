@@ -55,7 +55,9 @@ class TenantView(APIView):
         if not 0 < len(key) <= MAX_IDEMPOTENCY_KEY or not key.isprintable():
             raise InvalidInput(f"1 to {MAX_IDEMPOTENCY_KEY} printable characters.", field="Idempotency-Key")
         request = self.request
-        said = b"\n".join([str(request.method).encode(), request.get_full_path().encode(), request._request.body])
+        said = b"\n".join(
+            [str(request.method).encode(), request.get_full_path().encode(), request._request.body]
+        )
         status, body, replayed = answer_once(tenant.id, key, hashlib.sha256(said).digest(), act)
         return Response(body, status=status, headers={"Idempotent-Replayed": "true"} if replayed else None)
 
@@ -74,7 +76,9 @@ def if_match(request: Request) -> int | None:
         return None
     bare = tag.strip().removeprefix("W/").strip('"')
     if not bare.isdecimal() or len(bare) > 9:
-        raise PreconditionFailed("No version has this tag; send the ETag of the last answer.", field="If-Match")
+        raise PreconditionFailed(
+            "No version has this tag; send the ETag of the last answer.", field="If-Match"
+        )
     return int(bare)
 
 

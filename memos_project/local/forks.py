@@ -74,7 +74,7 @@ def child(
         main()
     except SystemExit as end:
         return exit_status(end)
-    except BaseException:  # noqa: BLE001  nothing may run on in the copy of the supervisor
+    except BaseException:
         traceback.print_exc()
         return 1
     finally:

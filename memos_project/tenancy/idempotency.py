@@ -23,7 +23,9 @@ ON CONFLICT (tenant_id, key) DO UPDATE SET key = EXCLUDED.key
 type Answer = tuple[int, Any]
 
 
-def answer_once(tenant_id: UUID, key: str, fingerprint: bytes, act: Callable[[], Answer]) -> tuple[int, Any, bool]:
+def answer_once(
+    tenant_id: UUID, key: str, fingerprint: bytes, act: Callable[[], Answer]
+) -> tuple[int, Any, bool]:
     """Act and keep the answer in the same transaction, or return the answer that is kept: (status, body, replayed).
 
     A second request with the same key waits for the first one's transaction. Raises Conflict where the key

@@ -39,7 +39,11 @@ class Tenant(models.Model):
     slug = models.CharField(
         max_length=63,
         unique=True,
-        validators=[RegexValidator(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", "Lower-case letters, digits and inner hyphens.")],
+        validators=[
+            RegexValidator(
+                r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", "Lower-case letters, digits and inner hyphens."
+            )
+        ],
     )
     name = models.CharField(max_length=200)
     language = models.CharField(
@@ -80,7 +84,9 @@ class ApiKey(models.Model):
     id = models.UUIDField(primary_key=True, db_default=UuidV7(), editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="api_keys")
     name = models.CharField(max_length=100)
-    prefix = models.CharField(max_length=16, editable=False, help_text="The key's first characters, to tell keys apart.")
+    prefix = models.CharField(
+        max_length=16, editable=False, help_text="The key's first characters, to tell keys apart."
+    )
     digest = models.BinaryField(unique=True, editable=False)
     scopes = ArrayField(models.CharField(max_length=10, choices=Scope))
     created_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -35,7 +35,8 @@ class TenantRateThrottle(BaseThrottle):
             log.warning("rate limits not counted", error=str(error))
             return True
         limit, left = min(
-            ((limit, limit - count) for limit, count in zip(limits.values(), counts, strict=True)), key=lambda pair: pair[1]
+            ((limit, limit - count) for limit, count in zip(limits.values(), counts, strict=True)),
+            key=lambda pair: pair[1],
         )
         self.reset = WINDOW_SECONDS - int(time.time()) % WINDOW_SECONDS
         request._request.rate_limit = (limit, max(0, left), self.reset)  # type: ignore[attr-defined]
@@ -48,7 +49,9 @@ class TenantRateThrottle(BaseThrottle):
     def _limits(caller: Caller) -> dict[str, int]:
         overrides = caller.tenant.overrides
         return {
-            f"tenant:{caller.tenant.id}": int(overrides.get("rate_limit_tenant", settings.MEMOS_RATE_LIMIT_TENANT)),
+            f"tenant:{caller.tenant.id}": int(
+                overrides.get("rate_limit_tenant", settings.MEMOS_RATE_LIMIT_TENANT)
+            ),
             f"key:{caller.key_id}": int(overrides.get("rate_limit_key", settings.MEMOS_RATE_LIMIT_KEY)),
         }
 

@@ -31,7 +31,9 @@ class Command(BaseCommand):
         for drift in projections.check(tenant.id):
             differing += len(drift)
             name = f"{drift.store} {drift.model}" if drift.model else drift.store
-            counts = f"{len(drift.missing)} missing, {len(drift.stale)} stale, {len(drift.left_over)} left over"
+            counts = (
+                f"{len(drift.missing)} missing, {len(drift.stale)} stale, {len(drift.left_over)} left over"
+            )
             self.stdout.write(f"{tenant.slug}: {name}: {counts if len(drift) else 'level'}")
             if repair and len(drift):
                 projections.repair(tenant.id, drift)

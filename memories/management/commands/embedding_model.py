@@ -21,13 +21,17 @@ class Command(BaseCommand):
         add = actions.add_parser("add", help="Add a model; new memories are embedded with it from now on.")
         add.add_argument("name")
         add.add_argument("--provider", required=True, choices=["onnx", "openai", "hash"])
-        add.add_argument("--dimensions", type=int, required=True, help="Size of the vectors, after truncation.")
+        add.add_argument(
+            "--dimensions", type=int, required=True, help="Size of the vectors, after truncation."
+        )
         add.add_argument("--token-dimensions", type=int, default=0, help="Size of token vectors; 0 for none.")
         add.add_argument("--max-tokens", type=int, default=256, help="The model's window.")
         add.add_argument("--chunk-overlap", type=int, default=28)
         add.add_argument("--query-prefix", default="")
         add.add_argument("--passage-prefix", default="")
-        add.add_argument("--options", type=json.loads, default={}, help="JSON for the provider: path, url, model, ...")
+        add.add_argument(
+            "--options", type=json.loads, default={}, help="JSON for the provider: path, url, model, ..."
+        )
         for name, text in {
             "fill": "Make the vectors that are missing; may be stopped and continued.",
             "switch": "Let the model answer queries.",
@@ -45,7 +49,11 @@ class Command(BaseCommand):
         table = Table("name", "provider", "dimensions", "state", "memories without")
         for model in EmbeddingModel.objects.all():
             table.add_row(
-                model.name, model.provider, str(model.dimensions), model.state, str(embedding_models.lacking(model))
+                model.name,
+                model.provider,
+                str(model.dimensions),
+                model.state,
+                str(embedding_models.lacking(model)),
             )
         Console(file=self.stdout._out).print(table)  # type: ignore[attr-defined]
 

@@ -14,7 +14,9 @@ class Command(BaseCommand):
     help = "Make the vector index anew from the rows; memories without a vector are embedded."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--if-needed", action="store_true", help="Only where the index differs from the rows.")
+        parser.add_argument(
+            "--if-needed", action="store_true", help="Only where the index differs from the rows."
+        )
 
     def handle(self, *, if_needed: bool, **options: Any) -> None:
         for model in EmbeddingModel.objects.exclude(state=EmbeddingModel.State.RETIRED):
