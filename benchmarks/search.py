@@ -25,7 +25,7 @@ from memories.vectors.pgvector import HNSW_SETTINGS
 from memos_project.db import fetch_prepared, tenant_scope
 
 PLAIN = """
-SELECT v.memory_id FROM memories_memoryvector v WHERE v.tenant_id = %(tenant)s AND v.model_id = {model}
+SELECT v.memory_id FROM memories_memoryvector v WHERE v.tenant_id = %(tenant)s AND v.model_id = {model} AND v.in_graph
 ORDER BY v.embedding::halfvec({dimensions}) <=> %(vector)s::halfvec({dimensions}) LIMIT 10
 """
 EXACT = """

@@ -36,11 +36,11 @@ from memos_project.db import fetch_prepared
 SQL = Path(__file__).parent / "sql" / "recall"
 
 # How many of each list are looked at, from how many of the best the turns around are fetched, and how far.
-CANDIDATES = 75
-SEEDS = 20
+CANDIDATES = 50
+SEEDS = 15
 REACH = 1
 # Postings that a search in a large scope may read to choose its candidates.
-POSTINGS = 20_000
+POSTINGS = 5_000
 # Up to how many rows a search may list by its filters.
 NAMED = 5_000
 TYPICAL_LENGTH = 25.0
@@ -191,8 +191,18 @@ def _run(search: Search) -> Found:
         conditions=(LIVE, *conditions(search.filters)),
         model_id=search.model_id,
         dimensions=search.dimensions,
+        candidates=_enough(search.wanted),
+        seeds=SEEDS if search.profile.mode == "hybrid" else 0,
     )
     return _found(fetch_prepared(sql, _params(search)))
+
+
+def _enough(wanted: int) -> int:
+    """How many of each list to look at: doubled until it is twice what is wanted, so that statements are few."""
+    candidates = CANDIDATES
+    while candidates < 2 * wanted:
+        candidates *= 2
+    return candidates
 
 
 def _params(search: Search) -> dict[str, Any]:
@@ -205,12 +215,7 @@ def _params(search: Search) -> dict[str, Any]:
         "vector": HalfVector(vector),
         "k1": k1,
         "b": b,
-        "candidates": max(CANDIDATES, 2 * search.wanted),
-        "seeds": SEEDS if search.profile.mode == "hybrid" else 0,
-        "reach": REACH,
         "documents": search.scope.rows,
-        "postings": POSTINGS,
-        "named": NAMED,
         **filter_params(search.filters),
     }
     if search.neighbours is not None:
@@ -229,14 +234,30 @@ TEXT_PARTS: Mapping[How, tuple[str, ...]] = {
 
 @cache
 def statement(
-    *, text: How, vectors: How, scoped: bool, conditions: tuple[str, ...], model_id: int, dimensions: int
+    *,
+    text: How,
+    vectors: How,
+    scoped: bool,
+    conditions: tuple[str, ...],
+    model_id: int,
+    dimensions: int,
+    candidates: int,
+    seeds: int,
 ) -> str:
-    """The statement for one way of searching; the same text each time, so that it is prepared once."""
+    """The statement for one way of searching; the same text each time, so that it is prepared once.
+
+    Limits stand in it as numbers: of a parameter the planner would have to assume that it is large.
+    """
     parts = ["terms", *TEXT_PARTS[text], f"vectors_{vectors}", "pool"]
     places = {
         "{filters}": " AND ".join(conditions),
         "{model}": str(int(model_id)),
         "{dimensions}": str(int(dimensions)),
+        "{candidates}": str(int(candidates)),
+        "{seeds}": str(int(seeds)),
+        "{reach}": str(REACH),
+        "{named}": str(NAMED),
+        "{postings}": str(POSTINGS),
         **{
             f"{{owner_{alias}}}": f"AND {alias}.owner = hashtextextended(%(user_id)s, 0)" if scoped else ""
             for alias in ("p", "m", "v")

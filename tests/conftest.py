@@ -21,7 +21,11 @@ HOME = TemporaryDirectory(prefix="memos-tests-")
 for name in [*os.environ]:
     if name.startswith("MEMOS_") or name.removesuffix("_FILE").endswith(("_URL", "SECRET_KEY", "_API_KEY")):
         del os.environ[name]
-os.environ |= {"DJANGO_SETTINGS_MODULE": "memos_project.settings", "MEMOS_HOME": HOME.name, "LOG_LEVEL": "CRITICAL"}
+os.environ |= {
+    "DJANGO_SETTINGS_MODULE": "memos_project.settings",
+    "MEMOS_HOME": HOME.name,
+    "LOG_LEVEL": "CRITICAL",
+}
 django.setup()
 pytest.register_assert_rewrite("tests.backends", "tests.factories", "tests.memories.embeddings.contract")
 
@@ -52,22 +56,22 @@ def _nothing_known() -> None:
 
 
 @pytest.fixture
-def tenant(db: None) -> TenantInfo:
-    """The tenant whose rows a test works on; another one always exists beside it."""
+def _tenants(db: None) -> tuple[TenantInfo, TenantInfo]:
+    """Two, always: what is asked of one must not be answered with what is the other's."""
     client().flushdb()
-    return make_tenant("ours")
+    return make_tenant("ours"), make_tenant("theirs")
 
 
 @pytest.fixture
-def other_tenant(tenant: TenantInfo) -> TenantInfo:
+def tenant(_tenants: tuple[TenantInfo, TenantInfo]) -> TenantInfo:
+    """The tenant whose rows a test works on."""
+    return _tenants[0]
+
+
+@pytest.fixture
+def other_tenant(_tenants: tuple[TenantInfo, TenantInfo]) -> TenantInfo:
     """Somebody else, whose rows must not be seen."""
-    return make_tenant("theirs")
-
-
-@pytest.fixture(autouse=True)
-def _other_tenant_exists(request: pytest.FixtureRequest) -> None:
-    if "tenant" in request.fixturenames:
-        request.getfixturevalue("other_tenant")
+    return _tenants[1]
 
 
 @pytest.fixture

@@ -75,7 +75,12 @@ class Api:
         """Any request; a body of bytes goes out as it is."""
         data = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
         response = self.client.generic(
-            method, path, data, content_type=content_type, query_params=params, headers={**self.headers, **(headers or {})}
+            method,
+            path,
+            data,
+            content_type=content_type,
+            query_params=params,
+            headers={**self.headers, **(headers or {})},
         )
         raw = b"".join(response.streaming_content) if response.streaming else response.content
         is_json = "json" in response.headers.get("Content-Type", "")

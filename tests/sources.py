@@ -29,5 +29,5 @@ def metric_names() -> set[str]:
         if isinstance(value, MetricWrapperBase)
         for each in value.describe()
     ]
-    asked = re.findall(r'GaugeMetricFamily\("(\w+)"', inspect.getsource(BacklogCollector))
+    asked = re.findall(r'GaugeMetricFamily\(\s*"(\w+)"', inspect.getsource(BacklogCollector))
     return {f"{each.name}_total" if each.type == "counter" else each.name for each in declared} | set(asked)

@@ -11,7 +11,9 @@ from django.db import connections
 from tests import servers
 
 ROOT = Path(settings.BASE_DIR)
-APPS = sorted(each.parent.parent for each in ROOT.glob("*/**/migrations/__init__.py") if ".venv" not in each.parts)
+APPS = sorted(
+    each.parent.parent for each in ROOT.glob("*/**/migrations/__init__.py") if ".venv" not in each.parts
+)
 OURS = ("tenancy", "memories")
 
 
@@ -46,7 +48,15 @@ def test_every_sql_file_is_run_by_one_migration_or_read_by_the_code(app):
     unread = [
         path.name
         for path in others
-        if sum(len(re.findall(rf'"(?:{re.escape(path.name)}|{re.escape(path.stem)}|{re.escape(prefix_of(path))})', text)) for text in code.values()) < 1
+        if sum(
+            len(
+                re.findall(
+                    rf'"(?:{re.escape(path.name)}|{re.escape(path.stem)}|{re.escape(prefix_of(path))})', text
+                )
+            )
+            for text in code.values()
+        )
+        < 1
     ]
     assert unread == []
 
@@ -87,7 +97,11 @@ class TestBothWays:
         full = self.objects()
         for app in reversed(OURS):
             call_command("migrate", app, "zero", database="owner", verbosity=0)
-        left = [name for _, name in self.objects() if name.startswith(("memories_", "tenancy_", "memos_", "memoryvector_"))]
+        left = [
+            name
+            for _, name in self.objects()
+            if name.startswith(("memories_", "tenancy_", "memos_", "memoryvector_"))
+        ]
         assert left == []
         call_command("migrate", database="owner", verbosity=0)
         assert self.objects() == full

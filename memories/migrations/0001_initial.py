@@ -7,7 +7,6 @@ import django.db.models.functions.comparison
 import django.db.models.functions.datetime
 import memos_project.db
 import pgvector.django.halfvec
-from pgvector.django import VectorExtension
 from django.db import migrations, models
 
 
@@ -20,7 +19,8 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        VectorExtension(),
+        # Whoever provisions the database makes the extension and owns it: going back leaves it there.
+        migrations.RunSQL("CREATE EXTENSION IF NOT EXISTS vector", migrations.RunSQL.noop),
         migrations.CreateModel(
             name='Conversation',
             fields=[

@@ -22,8 +22,8 @@ UPDATE memories_memoryvector v SET in_graph = true
 FROM (
     SELECT memory_id, model_id, chunk FROM memories_memoryvector
     WHERE tenant_id = %(tenant)s AND NOT in_graph LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-) some
-WHERE v.memory_id = some.memory_id AND v.model_id = some.model_id AND v.chunk = some.chunk
+) batch
+WHERE v.memory_id = batch.memory_id AND v.model_id = batch.model_id AND v.chunk = batch.chunk
 """
 BATCH = 500
 # The key of a lock that a session holds, so that it is free again when its process is killed.

@@ -25,6 +25,11 @@ class Problem(serializers.Serializer[Any]):
 class ProblemAutoSchema(AutoSchema):
     """Adds the errors that any operation of its kind may answer with."""
 
+    def _get_request_body(self, direction: str = "request") -> dict[str, Any] | None:
+        body: dict[str, Any] | None = super()._get_request_body(direction)
+        # A body of one of several shapes would pass for optional.
+        return body and {**body, "required": True}
+
     def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
         responses = super()._get_response_bodies(direction)
         # 404 anywhere: an operator may name a tenant that is not there.

@@ -82,7 +82,9 @@ class TestStores:
     @pytest.mark.parametrize("field", sorted(WRONG))
     def test_and_in_a_batch_the_item_says_so(self, api, field):
         values = [value for value in WRONG[field] if value != 1e999]
-        results = api.post("/v1/memories", {"memories": [{"content": "x", field: value} for value in values]}).body["results"]
+        results = api.post(
+            "/v1/memories", {"memories": [{"content": "x", field: value} for value in values]}
+        ).body["results"]
         assert {each["status"] for each in results} == {"error"}
         assert all(each["error"].startswith(field) for each in results)
 
@@ -107,10 +109,24 @@ class TestStores:
         assert refused(api.send("POST", path, body))
 
     def test_json_nested_beyond_reason(self, api):
-        assert refused(api.send("POST", "/v1/memories", b'{"content": "x", "metadata": ' + b'{"a":' * 5000 + b"1" + b"}" * 5001))
+        assert refused(
+            api.send(
+                "POST",
+                "/v1/memories",
+                b'{"content": "x", "metadata": ' + b'{"a":' * 5000 + b"1" + b"}" * 5001,
+            )
+        )
 
     @pytest.mark.parametrize("path", STORES)
-    @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/xml"])
+    @pytest.mark.parametrize(
+        "content_type",
+        [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=x",
+            "application/xml",
+        ],
+    )
     def test_another_content_type_is_a_415(self, api, path, content_type):
         answer = api.send("POST", path, b'{"content": "x"}', content_type=content_type)
         assert refused(answer, status=(415,))
@@ -122,7 +138,11 @@ class TestStores:
         settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
         assert refused(api.post("/v1/memories", {"content": "x" * 2000}), status=(413,))
 
-    @pytest.mark.parametrize("many", [[], None, {}, "x", 1, [{"content": str(n)} for n in range(1001)]], ids=["empty", "null", "object", "text", "number", "1001"])
+    @pytest.mark.parametrize(
+        "many",
+        [[], None, {}, "x", 1, [{"content": str(n)} for n in range(1001)]],
+        ids=["empty", "null", "object", "text", "number", "1001"],
+    )
     @pytest.mark.parametrize(("path", "plural"), [("/v1/memories", "memories"), ("/v1/messages", "messages")])
     def test_a_batch_is_a_list_of_1_to_1000(self, api, path, plural, many):
         assert refused(api.post(path, {plural: many}), plural)
@@ -171,7 +191,10 @@ class TestSearch:
     @pytest.mark.parametrize("weight", ["similarity", "importance", "recency", "strength"])
     def test_weights_are_numbers(self, api, weight):
         for value in (-1, "x", True, None, 1001):
-            assert refused(api.post("/v1/memories/search", {"query": "x", "weights": {weight: value}}), f"weights.{weight}")
+            assert refused(
+                api.post("/v1/memories/search", {"query": "x", "weights": {weight: value}}),
+                f"weights.{weight}",
+            )
 
     def test_query_and_top_k_at_the_promised_paths(self, api):
         assert refused(api.post("/memory/query", {"query": "x", "top_k": -1}), "top_k")
@@ -196,8 +219,17 @@ QUERIES = {
     "conversation_id": ["x" * 201, "\x00"],
     "tenant_id": ["x" * 64, "\x00"],
 }
-OF_LISTS = [(path, field, number) for path in STORES for field, values in QUERIES.items() for number in range(len(values))]
-OF_CONVERSATIONS = [("/v1/conversations", field, number) for field in ("limit", "cursor", "user_id") for number in range(len(QUERIES[field]))]
+OF_LISTS = [
+    (path, field, number)
+    for path in STORES
+    for field, values in QUERIES.items()
+    for number in range(len(values))
+]
+OF_CONVERSATIONS = [
+    ("/v1/conversations", field, number)
+    for field in ("limit", "cursor", "user_id")
+    for number in range(len(QUERIES[field]))
+]
 
 
 class TestLists:
@@ -216,7 +248,9 @@ class TestLists:
 
 
 class TestPaths:
-    @pytest.mark.parametrize("memory_id", ["x", "1", UNKNOWN[:-1], UNKNOWN + "0", "%00", "..", "%F0%9F%99%82"])
+    @pytest.mark.parametrize(
+        "memory_id", ["x", "1", UNKNOWN[:-1], UNKNOWN + "0", "%00", "..", "%F0%9F%99%82"]
+    )
     @pytest.mark.parametrize("rest", ["", "/versions", "/receipt"])
     def test_an_id_that_is_none(self, api, memory_id, rest):
         assert refused(api.get(f"/v1/memories/{memory_id}{rest}"), status=(404,))
@@ -227,7 +261,12 @@ class TestPaths:
             assert refused(api.get(f"/v1/conversations/{name}/messages"), status=(400, 404))
 
     def test_a_method_that_is_not_there(self, api):
-        for method, path in (("PUT", "/v1/memories"), ("DELETE", "/v1/messages"), ("POST", f"/v1/memories/{UNKNOWN}"), ("PATCH", "/memory/query")):
+        for method, path in (
+            ("PUT", "/v1/memories"),
+            ("DELETE", "/v1/messages"),
+            ("POST", f"/v1/memories/{UNKNOWN}"),
+            ("PATCH", "/memory/query"),
+        ):
             assert refused(api.send(method, path, {}), status=(405,))
 
     def test_an_address_that_is_not_there(self, api):
@@ -238,7 +277,14 @@ class TestPaths:
         assert refused(api.get("/v1/memories", headers={"Accept": "text/csv"}), status=(406,))
 
     def test_garbage_in_the_query_string(self, api):
-        for garbage in ("?%00=%ff", "?limit=%ff", "?a=" + "b" * 5000, "?kind[]=fact&&&==", "?limit=1&limit=x", "?%"):
+        for garbage in (
+            "?%00=%ff",
+            "?limit=%ff",
+            "?a=" + "b" * 5000,
+            "?kind[]=fact&&&==",
+            "?limit=1&limit=x",
+            "?%",
+        ):
             answer = api.send("GET", f"/v1/memories{garbage}")
             assert answer.status in (200, 400), garbage
 
@@ -247,7 +293,16 @@ class TestRevisions:
     def test_a_wrong_value_is_named(self, api, tenant):
         memory_id = api.post("/v1/memories", {"content": "x"}).body["id"]
         for field, values in WRONG.items():
-            if field in ("user_id", "agent_id", "conversation_id", "role", "external_id", "kind", "tier", "tenant_id"):
+            if field in (
+                "user_id",
+                "agent_id",
+                "conversation_id",
+                "role",
+                "external_id",
+                "kind",
+                "tier",
+                "tenant_id",
+            ):
                 continue
             for value in values:
                 if value != 1e999:
@@ -263,15 +318,24 @@ class TestRevisions:
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-bodies = st.dictionaries(st.sampled_from([*WRONG, "memories", "messages", "query", "top_k", "weights"]), json_values, max_size=5)
+bodies = st.dictionaries(
+    st.sampled_from([*WRONG, "memories", "messages", "query", "top_k", "weights"]), json_values, max_size=5
+)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(path=st.sampled_from([*STORES, "/v1/memories/search", "/memory/store", "/memory/query"]), body=bodies | json_values)
+@given(
+    path=st.sampled_from([*STORES, "/v1/memories/search", "/memory/store", "/memory/query"]),
+    body=bodies | json_values,
+)
 def test_any_json_is_understood_or_refused(api, tenant, path, body):
     answer = api.post(path, body)
     assert answer.status in (200, 201, 400, 403, 404), answer.body

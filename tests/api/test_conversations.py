@@ -13,7 +13,10 @@ def talked(remember):
 class TestConversations:
     def test_those_begun_last_come_first(self, api):
         results = api.get(PATH).body["results"]
-        assert [(each["conversation_id"], each["user_id"], each["turns"]) for each in results] == [("two", "ben", 1), ("one", "ann", 3)]
+        assert [(each["conversation_id"], each["user_id"], each["turns"]) for each in results] == [
+            ("two", "ben", 1),
+            ("one", "ann", 3),
+        ]
 
     def test_of_one_user(self, api):
         assert [each["conversation_id"] for each in api.get(PATH, user_id="ann").body["results"]] == ["one"]
@@ -21,7 +24,10 @@ class TestConversations:
     def test_pages(self, api):
         first = api.get(PATH, limit=1).body
         second = api.get(PATH, limit=1, cursor=first["next_cursor"]).body
-        assert [first["results"][0]["conversation_id"], second["results"][0]["conversation_id"]] == ["two", "one"]
+        assert [first["results"][0]["conversation_id"], second["results"][0]["conversation_id"]] == [
+            "two",
+            "one",
+        ]
         assert second["next_cursor"] is None
 
     def test_one_by_id_or_name(self, api):
@@ -53,7 +59,7 @@ class TestConversations:
 
     @pytest.mark.parametrize("name", ["a b", "ünï", "a%2Fb", "50%25"])
     def test_odd_names_are_found(self, api, remember, name):
-        from urllib.parse import unquote  # noqa: PLC0415
+        from urllib.parse import unquote
 
         if "/" in unquote(name):
             pytest.skip("a name with a slash is found by its id")

@@ -23,10 +23,16 @@ class TestHealth:
 
     def test_without_redis_it_is_degraded(self, no_redis):
         answer = Api().get("/health")
-        assert (answer.status, answer.body["status"], answer.body["services"]["redis"]) == (200, "degraded", "down")
+        assert (answer.status, answer.body["status"], answer.body["services"]["redis"]) == (
+            200,
+            "degraded",
+            "down",
+        )
 
     def test_with_a_model_that_cannot_be_opened_it_is_degraded(self, tenant):
-        EmbeddingModel.objects.filter(pk=1).update(name="broken", provider="onnx", options={"no": "such option"})
+        EmbeddingModel.objects.filter(pk=1).update(
+            name="broken", provider="onnx", options={"no": "such option"}
+        )
         retrieval._active = None
         answer = Api().get("/health")
         assert (answer.status, answer.body["services"]["embeddings"]) == (200, "down")
@@ -39,7 +45,11 @@ class TestAdminHealth:
         answer = operator_api.get("/v1/admin/health")
         waiting = {each["tenant_id"]: each["waiting"] for each in answer.body["backlog"]}
         assert waiting == {str(tenant.id): 2, str(other_tenant.id): 1}
-        assert (answer.body["status"], answer.body["workers"], answer.body["embedding_model"]) == ("ok", 0, "hashed-words")
+        assert (answer.body["status"], answer.body["workers"], answer.body["embedding_model"]) == (
+            "ok",
+            0,
+            "hashed-words",
+        )
 
     def test_nobody_else_does(self, api):
         assert api.get("/v1/admin/health").status == 403

@@ -4,7 +4,9 @@ STORED = {"memory_id", "embedding_id", "concepts_extracted", "neo4j_node"}
 
 
 def test_store_answers_its_promised_fields(api):
-    answer = api.post("/memory/store", {"content": "Django migrations change the database schema.", "metadata": {"a": 1}})
+    answer = api.post(
+        "/memory/store", {"content": "Django migrations change the database schema.", "metadata": {"a": 1}}
+    )
     assert (answer.status, answer.body.keys()) == (200, STORED)
     assert answer.body["neo4j_node"] is None
     assert any("migration" in each.lower() for each in answer.body["concepts_extracted"])

@@ -45,7 +45,11 @@ def test_a_replay_may_still_wait(api, settings):
 
 @pytest.mark.parametrize(
     ("path", "body", "params"),
-    [(PATH, {"content": "Two."}, {}), ("/v1/messages", {"content": "One."}, {}), (PATH, {"content": "One."}, {"wait": "indexed"})],
+    [
+        (PATH, {"content": "Two."}, {}),
+        ("/v1/messages", {"content": "One."}, {}),
+        (PATH, {"content": "One."}, {"wait": "indexed"}),
+    ],
     ids=["body", "path", "query"],
 )
 def test_another_request_with_the_key_is_a_conflict(api, tenant, path, body, params):
@@ -73,7 +77,14 @@ def test_a_key_that_cannot_be_one(api, tenant, value):
     assert count(tenant) == 0
 
 
-@pytest.mark.parametrize(("path", "body"), [("/v1/messages", {"content": "x"}), ("/v1/knowledge", {"content": "x"}), ("/memory/store", {"content": "x"})])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/messages", {"content": "x"}),
+        ("/v1/knowledge", {"content": "x"}),
+        ("/memory/store", {"content": "x"}),
+    ],
+)
 def test_every_store_knows_it(api, path, body):
     first, again = (api.post(path, body, headers=KEY) for _ in range(2))
     assert (again.body, again.headers["Idempotent-Replayed"]) == (first.body, "true")
@@ -94,7 +105,9 @@ def test_old_keys_are_dropped(api, tenant):
 def test_fifty_requests_sent_five_times_in_parallel_make_fifty(key, tenant):
     def send(number):
         try:
-            answer = Api(key).post(PATH, {"content": f"Said {number}."}, headers={"Idempotency-Key": f"k{number}"})
+            answer = Api(key).post(
+                PATH, {"content": f"Said {number}."}, headers={"Idempotency-Key": f"k{number}"}
+            )
             return number, answer.status, answer.body.get("id")
         finally:
             connection.close()

@@ -2,10 +2,18 @@ PATH = "/v1/knowledge"
 
 
 def test_it_is_stored_and_listed(api):
-    answer = api.post(PATH, {"content": "The sea is salt.", "category": "nature", "title": "Sea", "doc_id": "d1", "tags": ["a"]})
+    answer = api.post(
+        PATH,
+        {"content": "The sea is salt.", "category": "nature", "title": "Sea", "doc_id": "d1", "tags": ["a"]},
+    )
     assert (answer.status, answer.body["status"], answer.body["external_id"]) == (201, "created", "d1")
     [found] = api.get(PATH).body["results"]
-    assert (found["kind"], found["category"], found["title"], found["tags"]) == ("knowledge", "nature", "Sea", ["a"])
+    assert (found["kind"], found["category"], found["title"], found["tags"]) == (
+        "knowledge",
+        "nature",
+        "Sea",
+        ["a"],
+    )
 
 
 def test_the_same_doc_id_is_brought_up_to_date(api):
@@ -20,7 +28,10 @@ def test_the_same_doc_id_is_brought_up_to_date(api):
 def test_its_words_are_found_after_a_change(api):
     api.post(PATH, {"content": "A walrus.", "doc_id": "d1"})
     api.post(PATH, {"content": "A penguin.", "doc_id": "d1"})
-    found = {word: len(api.get("/v1/memories/search", query=word, mode="text").body["results"]) for word in ("walrus", "penguin")}
+    found = {
+        word: len(api.get("/v1/memories/search", query=word, mode="text").body["results"])
+        for word in ("walrus", "penguin")
+    }
     assert found == {"walrus": 0, "penguin": 1}
 
 

@@ -73,7 +73,9 @@ class TestStore:
         assert contents(api.get(PATH)) == []
 
     def test_an_item_may_name_the_batchs_tenant_only(self, api, tenant, other_tenant):
-        named = [{"content": name, "tenant_id": name} for name in (tenant.slug, str(tenant.id), other_tenant.slug)]
+        named = [
+            {"content": name, "tenant_id": name} for name in (tenant.slug, str(tenant.id), other_tenant.slug)
+        ]
         results = api.post(PATH, {"memories": named}).body["results"]
         assert [each["status"] for each in results] == ["created", "created", "error"]
         assert results[2]["error"].startswith("tenant_id: ")
@@ -84,7 +86,7 @@ class TestStore:
         assert contents(other_api.get(PATH)) == ["You too.", "For you."]
 
     def test_a_read_key_may_not(self, tenant):
-        from tests.factories import Api, make_key  # noqa: PLC0415
+        from tests.factories import Api, make_key
 
         assert Api(make_key(tenant, "read")).post(PATH, {"content": "x"}).status == 403
 
@@ -123,7 +125,11 @@ class TestRead:
         assert answer.headers["ETag"] == '"1"'
         body = answer.body
         assert {name: body[name] for name in said} == said
-        assert (body["content"], body["importance"], body["importance_explicit"]) == ("A grey cat.", 0.25, 0.25)
+        assert (body["content"], body["importance"], body["importance_explicit"]) == (
+            "A grey cat.",
+            0.25,
+            0.25,
+        )
         assert (body["id"], body["version"], body["turn"], body["superseded_by"]) == (memory_id, 1, 1, None)
 
     def test_offsets_are_answered_as_utc(self, api, stored):
@@ -178,7 +184,9 @@ class TestRevise:
         assert answer.status == 200
         assert answer.body["importance_explicit" if field == "importance" else field] is None
 
-    @pytest.mark.parametrize("field", ["content", "title", "category", "speaker", "tags", "metadata", "occurred_at", "pinned"])
+    @pytest.mark.parametrize(
+        "field", ["content", "title", "category", "speaker", "tags", "metadata", "occurred_at", "pinned"]
+    )
     def test_and_is_refused_for_what_may_not(self, api, stored, field):
         answer = api.patch(f"{PATH}/{stored()}", {field: None})
         assert (answer.status, answer.fields) == (400, [field])
@@ -229,7 +237,10 @@ class TestReceipt:
         memory_id = stored()
         first = api.get(f"{PATH}/{memory_id}/receipt").body
         assert first["state"] == "accepted"
-        assert {each["store"]: each["state"] for each in first["stores"]} == {"text": "current", "pgvector": "missing"}
+        assert {each["store"]: each["state"] for each in first["stores"]} == {
+            "text": "current",
+            "pgvector": "missing",
+        }
         assert first["backlog"]["attempts"] == 0
         indexed()
         second = api.get(f"{PATH}/{memory_id}/receipt").body
@@ -238,7 +249,10 @@ class TestReceipt:
         api.patch(f"{PATH}/{memory_id}", {"content": "A brown dog."})
         third = api.get(f"{PATH}/{memory_id}/receipt").body
         assert (third["state"], third["content_hash"] != first["content_hash"]) == ("accepted", True)
-        assert {each["store"]: each["state"] for each in third["stores"]} == {"text": "current", "pgvector": "stale"}
+        assert {each["store"]: each["state"] for each in third["stores"]} == {
+            "text": "current",
+            "pgvector": "stale",
+        }
         indexed()
         assert api.get(f"{PATH}/{memory_id}/receipt").body["state"] == "projected"
 
@@ -311,7 +325,10 @@ class TestList:
             {"valid_from": "2019-01-01T00:00:00Z", "valid_to": "2020-01-01T00:00:00Z"},
         ):
             api.post(PATH, {"content": str(fields), **fields})
-        api.post(PATH, {"content": "lasting", "expires_at": "2099-01-01T00:00:00Z", "valid_to": "2099-01-01T00:00:00Z"})
+        api.post(
+            PATH,
+            {"content": "lasting", "expires_at": "2099-01-01T00:00:00Z", "valid_to": "2099-01-01T00:00:00Z"},
+        )
         assert contents(api.get(PATH)) == ["lasting"]
 
     def test_pages_follow_each_other(self, api):

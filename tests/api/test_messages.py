@@ -10,7 +10,10 @@ def test_a_message_is_a_turn_of_its_conversation(api):
     for text in ("Hello.", "What is new?"):
         assert api.post(PATH, {"content": text, "conversation_id": "c1", "user_id": "ann"}).status == 201
     turns = api.get("/v1/conversations/c1/messages").body["results"]
-    assert [(each["turn"], each["content"], each["kind"]) for each in turns] == [(1, "Hello.", "message"), (2, "What is new?", "message")]
+    assert [(each["turn"], each["content"], each["kind"]) for each in turns] == [
+        (1, "Hello.", "message"),
+        (2, "What is new?", "message"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -25,7 +28,11 @@ def test_the_role_is_given_or_named_by_the_speaker_or_the_users(api, fields, rol
 
 
 def test_importance_is_scored_unless_it_is_said(api):
-    messages = [{"content": "Remember: I am allergic to nuts."}, {"content": "ok"}, {"content": "ok then", "importance": 0.99}]
+    messages = [
+        {"content": "Remember: I am allergic to nuts."},
+        {"content": "ok"},
+        {"content": "ok then", "importance": 0.99},
+    ]
     api.post(PATH, {"messages": messages})
     importance = {each["content"]: each["importance"] for each in api.get(PATH).body["results"]}
     assert importance["ok then"] == 0.99

@@ -8,7 +8,12 @@ PATH = "/v1/memories/search"
 @pytest.fixture(autouse=True)
 def _cats(api, indexed):
     items = [
-        {"content": "I adopted a grey cat called Misty.", "tags": ["pets"], "conversation_id": "c1", "kind": "message"},
+        {
+            "content": "I adopted a grey cat called Misty.",
+            "tags": ["pets"],
+            "conversation_id": "c1",
+            "kind": "message",
+        },
         {"content": "Misty eats salmon.", "conversation_id": "c1", "kind": "message", "external_id": "e1"},
         {"content": "We meet at the harbour.", "user_id": "ann", "metadata": {"k": "v"}},
     ]
@@ -32,7 +37,9 @@ def test_the_best_comes_first_with_its_score(api):
 
 
 def test_by_url_it_is_the_same(api):
-    posted = api.post(PATH, {"query": "Misty", "top_k": 2, "mode": "text", "kind": ["message"], "explain": True})
+    posted = api.post(
+        PATH, {"query": "Misty", "top_k": 2, "mode": "text", "kind": ["message"], "explain": True}
+    )
     got = api.get(PATH, query="Misty", top_k=2, mode="text", kind="message", explain="true")
     assert contents(got) == contents(posted)
     assert got.body["results"][0].keys() == posted.body["results"][0].keys()

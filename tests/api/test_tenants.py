@@ -63,7 +63,12 @@ def theirs(other_tenant, remember, indexed):
     """What the other tenant has, by the places where a caller might name it."""
     fields = {"title": MARK, "speaker": MARK, "tags": [MARK], "metadata": {"k": MARK}, "category": MARK}
     ids = remember(
-        *(f"The {MARK} sings {n}." for n in range(3)), of=other_tenant, user_id="ann", conversation_id="chat", kind="message", **fields
+        *(f"The {MARK} sings {n}." for n in range(3)),
+        of=other_tenant,
+        user_id="ann",
+        conversation_id="chat",
+        kind="message",
+        **fields,
     )
     ids += remember(f"A {MARK} flies.", of=other_tenant, external_id="e1", user_id="ann", **fields)
     ids += remember(f"A {MARK} is a bird.", of=other_tenant, external_id="doc", kind="knowledge", **fields)
@@ -121,7 +126,8 @@ def test_nothing_of_another_tenant_is_told_or_changed(api, other_tenant, theirs,
 
     def filled(fields):
         return {
-            name: each[1:] if each.startswith("=") else theirs[each][number % len(theirs[each])] for name, each in fields.items()
+            name: each[1:] if each.startswith("=") else theirs[each][number % len(theirs[each])]
+            for name, each in fields.items()
         }
 
     path = "/" + address.replace("<uuid:memory_id>", theirs["memory"][number % 5]).replace(
@@ -131,7 +137,9 @@ def test_nothing_of_another_tenant_is_told_or_changed(api, other_tenant, theirs,
     body = None
     if method in ("POST", "PATCH"):
         body = {"content": f"Ours {number}.", "query": "Which bird sings?", **filled(some)}
-        body = {address.split("/")[-1]: [body]} if batch and address in ("v1/memories", "v1/messages") else body
+        body = (
+            {address.split("/")[-1]: [body]} if batch and address in ("v1/memories", "v1/messages") else body
+        )
     before = dump(other_tenant)
     answer = api.send(method, path, body, params=query)
     assert answer.status < 500
@@ -142,7 +150,9 @@ def test_nothing_of_another_tenant_is_told_or_changed(api, other_tenant, theirs,
 
 
 def test_the_same_names_are_each_tenants_own(api, tenant, other_tenant, theirs):
-    answer = api.post("/v1/messages", {"content": "Mine.", "conversation_id": "chat", "user_id": "ann", "external_id": "e1"})
+    answer = api.post(
+        "/v1/messages", {"content": "Mine.", "conversation_id": "chat", "user_id": "ann", "external_id": "e1"}
+    )
     assert answer.status == 201
     turns = api.get("/v1/conversations/chat/messages").body["results"]
     assert [(each["content"], each["turn"]) for each in turns] == [("Mine.", 1)]

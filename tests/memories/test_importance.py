@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 from memories.importance import BASE_BY_ROLE, computed_importance, signals_in
 
 
-@pytest.mark.parametrize(("role", "expected"), [("user", 0.5), ("assistant", 0.4), ("system", 0.4), ("tool", 0.3), ("?", 0.4)])
+@pytest.mark.parametrize(
+    ("role", "expected"), [("user", 0.5), ("assistant", 0.4), ("system", 0.4), ("tool", 0.3), ("?", 0.4)]
+)
 def test_a_plain_text_has_the_base_of_its_role(role, expected):
     assert computed_importance(role=role, content="The lamp stands in the corner.") == expected
 
@@ -31,7 +33,13 @@ def test_each_signal_is_seen(content, signals):
 
 
 def test_what_matters_most_comes_first():
-    ranked = ["Remember: my name is Ann and I am allergic to nuts.", "I prefer tea.", "The lamp is on.", "Is it on?", "ok"]
+    ranked = [
+        "Remember: my name is Ann and I am allergic to nuts.",
+        "I prefer tea.",
+        "The lamp is on.",
+        "Is it on?",
+        "ok",
+    ]
     scores = [computed_importance(role="user", content=each) for each in ranked]
     assert scores == sorted(scores, reverse=True)
     assert len({*scores}) == len(scores)

@@ -31,7 +31,9 @@ def due_now(tenant):
 def away():
     """A model whose provider does not answer."""
     options = {"url": "http://127.0.0.1:1/v1", "attempts": 1}
-    EmbeddingModel.objects.filter(pk=1).update(name="away", provider="openai", options=options, token_dimensions=0)
+    EmbeddingModel.objects.filter(pk=1).update(
+        name="away", provider="openai", options=options, token_dimensions=0
+    )
     retrieval._active = None
 
 
@@ -102,7 +104,9 @@ class TestDrain:
         assert jobs(tenant)[memory].revision == 2
         assert drain(tenant.id) == 1
         with tenant_scope(tenant.id):
-            assert MemoryVector.objects.get().content_hash == services.get_memory(tenant.id, memory).content_hash
+            assert (
+                MemoryVector.objects.get().content_hash == services.get_memory(tenant.id, memory).content_hash
+            )
 
 
 class TestClaims:
@@ -161,7 +165,9 @@ class TestFailures:
         assert drain(tenant.id) == 1
         assert jobs(tenant) == {}
 
-    def test_one_that_cannot_be_done_does_not_hold_up_the_others(self, tenant, remember, settings, monkeypatch):
+    def test_one_that_cannot_be_done_does_not_hold_up_the_others(
+        self, tenant, remember, settings, monkeypatch
+    ):
         good = indexing._embed
 
         def embed(model, memories):
@@ -207,7 +213,9 @@ class TestWaking:
         wake(tenant.id)
         assert self.queued() == 2
 
-    def test_without_a_broker_a_write_is_kept_for_the_sweep(self, tenant, settings, monkeypatch, django_capture_on_commit_callbacks):
+    def test_without_a_broker_a_write_is_kept_for_the_sweep(
+        self, tenant, settings, monkeypatch, django_capture_on_commit_callbacks
+    ):
         settings.REDIS_URL = "redis://127.0.0.1:1/0"
         client.cache_clear()
         try:

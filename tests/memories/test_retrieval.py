@@ -15,6 +15,7 @@ from memories.candidates import Filters
 from memories.models import EmbeddingModel, Memory
 from memories.retrieval import Query, find_conversation, list_conversations, list_memories, list_turns, recall
 from memories.statistics import COUNT, COUNT_TERMS
+from memories.vectors import graph
 from memos_project.db import tenant_scope
 from memos_project.errors import InvalidInput, NotFound
 from tests.factories import make_tenant, new_memory
@@ -89,7 +90,10 @@ class TestModes:
         assert contents(first) == contents(again)
         assert [hit.score for hit in first.hits] == pytest.approx([hit.score for hit in again.hits], abs=1e-5)
 
-    @pytest.mark.parametrize("text", ["?", "   ", "😀", "a" * 20_000, "'; DROP TABLE x; --", "%s %(tenant)s {filters}", "\\", "\x7f"])
+    @pytest.mark.parametrize(
+        "text",
+        ["?", "   ", "😀", "a" * 20_000, "'; DROP TABLE x; --", "%s %(tenant)s {filters}", "\\", "\x7f"],
+    )
     def test_odd_questions_are_answered(self, ask, text):
         for mode in ("hybrid", "vector", "text"):
             ask(text, mode=mode)
@@ -214,8 +218,10 @@ class TestFilters:
         assert sorted(memento.content for memento in listed) == expected
 
     @pytest.mark.parametrize("filters", FILTERS, ids=range(len(FILTERS)))
-    def test_the_large_way_too(self, ask, monkeypatch, filters):
+    def test_the_large_way_too(self, ask, tenant, monkeypatch, filters):
         monkeypatch.setattr(scopes, "exact_limit", lambda everything: 2)
+        assert graph.turn_on(tenant.id) == 24
+        assert scopes.look(tenant.id, None).in_graph
         expected = self.matching(filters)
         for mode in ("hybrid", "vector", "text"):
             assert sorted(contents(ask("cat", mode=mode, filters=filters, top_k=50))) == expected
@@ -284,7 +290,10 @@ class TestShape:
     def test_a_tenant_has_weights_of_its_own(self, ask, tenant):
         mine = replace(tenant, overrides={"ranking": {"importance_weight": 0.0, "recency_weight": 0.0}})
         hit = ask("a grey cat", of=mine, explain=True).hits[0]
-        assert (hit.explanation.weights["importance"], hit.score) == (0.0, pytest.approx(hit.explanation.similarity, abs=1e-4))
+        assert (hit.explanation.weights["importance"], hit.score) == (
+            0.0,
+            pytest.approx(hit.explanation.similarity, abs=1e-4),
+        )
 
     def test_a_tenants_number_that_does_not_exist_is_named(self, ask, tenant):
         with pytest.raises(InvalidInput) as caught:
@@ -325,21 +334,39 @@ def test_a_question_costs_the_same_whatever_it_finds(tenant, remember, indexed, 
 class TestBm25:
     """The text mode against a few lines of Python over the same lexemes."""
 
-    WORDS = "cat dog salmon harbour lamp sister orchestra garden window bread river mountain".split()
+    WORDS = [
+        "cat",
+        "dog",
+        "salmon",
+        "harbour",
+        "lamp",
+        "sister",
+        "orchestra",
+        "garden",
+        "window",
+        "bread",
+        "river",
+        "mountain",
+    ]
     QUESTION = "cat salmon harbour orchestra orchestra"
     FIXED = {"ranking": {"b_short": 0.75, "b_long": 0.75}}
 
     @pytest.fixture
     def corpus(self, tenant, remember):
         dice = random.Random(5)
-        texts = {" ".join(dice.choices(self.WORDS, weights=range(12, 0, -1), k=dice.randint(1, 30))) for _ in range(150)}
+        texts = {
+            " ".join(dice.choices(self.WORDS, weights=range(12, 0, -1), k=dice.randint(1, 30)))
+            for _ in range(150)
+        }
         remember(*sorted(texts), user_id="ann", occurred_at=datetime(2026, 1, 1, tzinfo=UTC))
         return replace(tenant, overrides=self.FIXED)
 
     def reference(self, tenant):
         """Okapi BM25 with k1 = 1.2 and b = 0.75, idf as in Lucene."""
         with tenant_scope(tenant.id), connection.cursor() as cursor:
-            cursor.execute("SELECT m.id, array(SELECT ROW(u.lexeme, cardinality(u.positions))::text FROM unnest(m.lexemes) u) FROM memories_memory m")
+            cursor.execute(
+                "SELECT m.id, array(SELECT ROW(u.lexeme, cardinality(u.positions))::text FROM unnest(m.lexemes) u) FROM memories_memory m"
+            )
             rows = cursor.fetchall()
             cursor.execute("SELECT u.lexeme FROM unnest(to_tsvector('english', %s)) u", [self.QUESTION])
             terms = [term for (term,) in cursor.fetchall()]
@@ -353,7 +380,10 @@ class TestBm25:
         def score(count):
             damping = 1.2 * (1 - 0.75 + 0.75 * count.total() / average)
             return sum(
-                math.log(1 + (len(counts) - found[term] + 0.5) / (found[term] + 0.5)) * count[term] * 2.2 / (count[term] + damping)
+                math.log(1 + (len(counts) - found[term] + 0.5) / (found[term] + 0.5))
+                * count[term]
+                * 2.2
+                / (count[term] + damping)
                 for term in terms
             )
 
@@ -361,7 +391,9 @@ class TestBm25:
         return {memory_id: value for memory_id, value in scores.items() if value > 0}
 
     def found(self, tenant):
-        answer = recall(tenant, Query(text=self.QUESTION, mode="text", top_k=200, explain=True, weights={"similarity": 1}))
+        answer = recall(
+            tenant, Query(text=self.QUESTION, mode="text", top_k=200, explain=True, weights={"similarity": 1})
+        )
         return {hit.memory.id: hit.explanation.signals["lexical"] for hit in answer.hits}
 
     def test_a_small_scope(self, corpus):
@@ -392,7 +424,9 @@ class TestTextIndex:
 
     def level(self, tenant):
         with tenant_scope(tenant.id), connection.cursor() as cursor:
-            cursor.execute("SELECT memory_id, term, owner, frequency, length FROM memories_posting ORDER BY 1, 2")
+            cursor.execute(
+                "SELECT memory_id, term, owner, frequency, length FROM memories_posting ORDER BY 1, 2"
+            )
             held = cursor.fetchall()
             cursor.execute(
                 "WITH fresh AS MATERIALIZED (SELECT id, hashtextextended(user_id, 0) AS owner, memos_lexemes(language, title,"
@@ -435,7 +469,9 @@ class TestTextIndex:
         assert self.level(tenant) == 0
 
     def test_dates_names_and_identifiers_are_words(self, ask, remember):
-        remember("Nothing.", speaker="Anneliese", title="Zugspitze", occurred_at=datetime(2024, 5, 3, tzinfo=UTC))
+        remember(
+            "Nothing.", speaker="Anneliese", title="Zugspitze", occurred_at=datetime(2024, 5, 3, tzinfo=UTC)
+        )
         remember("See memos_project/settings.py and foo.bar@baz-qux, O'Neill’s.")
         for word in ("Anneliese", "zugspitze", "May 2024", "settings", "qux", "neill"):
             assert len(ask(word, mode="text").hits) == 1, word

@@ -121,7 +121,10 @@ class TestScopes:
 
 
 class TestOverHttp:
-    @pytest.mark.parametrize(("header", "form"), [("x-api-key", "{}"), ("authorization", "Bearer {}"), ("authorization", "bearer  {} ")])
+    @pytest.mark.parametrize(
+        ("header", "form"),
+        [("x-api-key", "{}"), ("authorization", "Bearer {}"), ("authorization", "bearer  {} ")],
+    )
     def test_either_header_carries_a_key(self, key, header, form):
         assert Api().get("/v1/memories", headers={header: form.format(key)}).status == 200
 

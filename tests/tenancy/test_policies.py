@@ -26,7 +26,11 @@ def rows(sql, params=()):
 
 
 def test_every_table_with_a_tenant_has_forced_row_level_security():
-    found = {name: (enabled, forced, policies) for name, enabled, forced, policies in rows(TENANT_TABLES) if name not in SHARED}
+    found = {
+        name: (enabled, forced, policies)
+        for name, enabled, forced, policies in rows(TENANT_TABLES)
+        if name not in SHARED
+    }
     assert len(found) >= 13
     lacking = {
         name: state
@@ -37,7 +41,9 @@ def test_every_table_with_a_tenant_has_forced_row_level_security():
 
 
 def test_only_the_key_look_up_widens_a_policy():
-    wider = [name for name, _, _, policies in rows(TENANT_TABLES) if policies and policies != [f"{BY_TENANT} / "]]
+    wider = [
+        name for name, _, _, policies in rows(TENANT_TABLES) if policies and policies != [f"{BY_TENANT} / "]
+    ]
     assert wider == ["tenancy_apikey"]
 
 
@@ -53,7 +59,9 @@ def test_every_model_with_a_tenant_says_so_in_its_meta():
 
 
 def test_no_partition_or_view_goes_round_a_policy():
-    partitions = rows("SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r' AND NOT relrowsecurity")
+    partitions = rows(
+        "SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r' AND NOT relrowsecurity"
+    )
     views = rows(
         "SELECT relname FROM pg_class c WHERE relkind IN ('v', 'm') AND relnamespace = 'public'::regnamespace"
         " AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')"
@@ -87,4 +95,7 @@ class TestTheApplicationsRole:
 
     def test_no_function_lends_it_more_rights(self):
         # Those that answer for every tenant run with the caller's rights and set the tenant themselves.
-        assert rows("SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace") == []
+        assert (
+            rows("SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace")
+            == []
+        )

@@ -3,7 +3,7 @@
 , named AS MATERIALIZED (
     SELECT m.id, m.owner, m.length FROM memories_memory m
     WHERE m.tenant_id = %(tenant)s AND {filters}
-    ORDER BY m.id DESC LIMIT %(named)s
+    ORDER BY m.id DESC LIMIT {named}
 ), hits AS MATERIALIZED (
     SELECT t.slot, p.memory_id, p.frequency, p.length
     FROM named n CROSS JOIN terms t

@@ -1,4 +1,4 @@
--- A large scope: the rarest words choose the candidates until %(postings)s postings are read, the common ones
+-- A large scope: the rarest words choose the candidates until {postings} postings are read, the common ones
 -- only add to the scores of what the rare ones chose. Statistics are the tenant's, as last counted.
 , scope AS MATERIALIZED (
     SELECT greatest(coalesce(max(s.documents), 0), %(documents)s)::float8 AS documents,
@@ -32,7 +32,7 @@
         FROM ranked r
         CROSS JOIN weights w CROSS JOIN scope s
         JOIN memories_posting p ON p.tenant_id = %(tenant)s AND p.term = r.term {owner_p}
-        WHERE r.read <= %(postings)s OR r.place = 1
+        WHERE r.read <= {postings} OR r.place = 1
     ) h
     GROUP BY h.memory_id, h.owner
     ORDER BY part DESC
@@ -47,6 +47,6 @@
         CROSS JOIN weights w CROSS JOIN scope s
         JOIN memories_posting p
             ON p.tenant_id = %(tenant)s AND p.term = r.term AND p.owner = c.owner AND p.memory_id = c.memory_id
-        WHERE r.read > %(postings)s AND r.place > 1
+        WHERE r.read > {postings} AND r.place > 1
     ) rest ON true
 )

@@ -1,15 +1,18 @@
 -- All candidates: the best of each list and the turns around the very best, with what the ranking needs.
 , seeds AS MATERIALIZED (
-    (SELECT id FROM text_best ORDER BY bm25 DESC LIMIT %(seeds)s)
+    (SELECT id FROM text_best ORDER BY bm25 DESC LIMIT {seeds})
     UNION
-    (SELECT id FROM vector_best ORDER BY cosine DESC LIMIT %(seeds)s)
+    (SELECT id FROM vector_best ORDER BY cosine DESC LIMIT {seeds})
 ), spans AS MATERIALIZED (
     -- The arithmetic is done before the join: under row-level security a condition may enter an index only if
     -- none of its functions can fail and tell, and subtraction can.
-    SELECT m.conversation_id, m.turn - %(reach)s::int AS first, m.turn + %(reach)s::int AS last
+    SELECT m.conversation_id, m.turn - {reach} AS first, m.turn + {reach} AS last
     FROM seeds s JOIN memories_memory m ON m.id = s.id
 ), around AS (
-    SELECT n.id FROM spans s JOIN memories_memory n ON n.conversation_id = s.conversation_id AND n.turn BETWEEN s.first AND s.last
+    SELECT n.id FROM spans s
+    CROSS JOIN LATERAL (
+        SELECT n.id FROM memories_memory n WHERE n.conversation_id = s.conversation_id AND n.turn BETWEEN s.first AND s.last OFFSET 0
+    ) n
 ), pool AS MATERIALIZED (
     SELECT id FROM text_best UNION SELECT id FROM vector_best UNION SELECT id FROM around
 ), facts AS (
@@ -27,5 +30,9 @@ SELECT m.id, m.conversation_id, m.turn, m.speaker, m.role, m.occurred_at, m.leng
                ON p.tenant_id = %(tenant)s AND p.term = t.term AND p.owner = m.owner AND p.memory_id = m.id
        ) AS frequencies,
        facts.documents, facts.average_length, facts.frequencies
-FROM pool JOIN memories_memory m ON m.id = pool.id CROSS JOIN facts
-WHERE m.tenant_id = %(tenant)s AND {filters}
+FROM pool
+CROSS JOIN LATERAL (
+    -- One look-up a candidate; left to itself, the planner may read the whole table for a few hundred.
+    SELECT * FROM memories_memory m WHERE m.id = pool.id AND m.tenant_id = %(tenant)s AND {filters} OFFSET 0
+) m
+CROSS JOIN facts

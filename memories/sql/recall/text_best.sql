@@ -3,5 +3,5 @@
     SELECT s.memory_id AS id, s.bm25
     FROM (SELECT memory_id, bm25 FROM scored ORDER BY bm25 DESC OFFSET 0) s
     CROSS JOIN LATERAL (SELECT FROM memories_memory m WHERE m.id = s.memory_id AND {filters} OFFSET 0) passes
-    LIMIT %(candidates)s
+    LIMIT {candidates}
 )

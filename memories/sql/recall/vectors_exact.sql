@@ -10,5 +10,5 @@
         ORDER BY cosine DESC OFFSET 0
     ) s
     CROSS JOIN LATERAL (SELECT FROM memories_memory m WHERE m.id = s.memory_id AND {filters} OFFSET 0) passes
-    LIMIT %(candidates)s
+    LIMIT {candidates}
 )

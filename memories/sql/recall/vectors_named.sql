@@ -4,5 +4,5 @@
     FROM named n JOIN memories_memoryvector v ON v.memory_id = n.id AND v.model_id = {model}
     GROUP BY v.memory_id
     ORDER BY cosine DESC
-    LIMIT %(candidates)s
+    LIMIT {candidates}
 )

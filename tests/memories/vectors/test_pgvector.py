@@ -55,5 +55,8 @@ class TestPgVector(VectorIndexTests):
                 for point in points
             }
             Memory.objects.bulk_create(
-                rows.values(), update_conflicts=True, unique_fields=["id"], update_fields=["tags", "content_hash"]
+                rows.values(),
+                update_conflicts=True,
+                unique_fields=["id"],
+                update_fields=["tags", "content_hash"],
             )
