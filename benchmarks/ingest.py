@@ -55,7 +55,7 @@ def single(client: Client, texts: Sequence[str]) -> None:
     for text in texts:
         empty.append(timed(lambda: client.call("GET", "/v1/me")))
         message = {"content": text, "user_id": user, "conversation_id": "single"}
-        one.append(timed(lambda: client.call("POST", "/v1/messages", message)))  # noqa: B023
+        one.append(timed(lambda: client.call("POST", "/v1/messages", message)))
     ratio = statistics.median(one) / statistics.median(empty)
     print(
         f"one message acknowledged: p50 {statistics.median(one):.2f} ms, {ratio:.2f} of an empty request ({statistics.median(empty):.2f} ms)"

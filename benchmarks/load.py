@@ -130,7 +130,9 @@ def _write(
                             kind=row.kind, tier=row.tier, occurred_at=row.occurred_at)
             )  # fmt: skip
         PgVectorIndex().upsert(tenant_id, model.indexed(), points)
-        MemoryTokens.objects.filter(tenant_id=tenant_id, memory_id__in=ids).delete()  # of a load that was stopped
+        MemoryTokens.objects.filter(
+            tenant_id=tenant_id, memory_id__in=ids
+        ).delete()  # of a load that was stopped
         MemoryTokens.objects.bulk_create(
             MemoryTokens(
                 tenant_id=tenant_id, memory_id=memory_id, model=model, chunk=0, tokens=chunk.tokens.tobytes()

@@ -61,17 +61,7 @@ class Bench:
         """Each round measures the floor's parts and the search side by side, so that noise hits them alike."""
         parts: dict[str, list[float]] = {}
         for number, question in enumerate(questions):
-            loaded = tenants[number % len(tenants)]
-            vector = HalfVector(self.embedder.embed_query(question).vector)
-            took = {
-                "empty request": timed(lambda: self.client.call("GET", "/v1/me")),
-                "embed": timed(lambda: self.embedder.embed_query(question)),
-                "by hand": timed(lambda: self.by_hand(loaded, vector)),
-                # A question is asked once, as its vector would come from the cache the second time.
-                "first stage": timed(lambda: self.search(self.client, loaded, question, rerank=False)),
-                "both stages": timed(lambda: self.search(self.client, loaded, question + " ", rerank=True)),
-            }
-            for name, ms in took.items():
+            for name, ms in self.one_round(tenants[number % len(tenants)], question).items():
                 parts.setdefault(name, []).append(ms)
         parts = {name: values[len(values) // 10 :] for name, values in parts.items()}  # the first warm up
         floor = sum(statistics.median(parts[name]) for name in ("empty request", "embed", "by hand"))
@@ -81,6 +71,18 @@ class Bench:
             ratio = f"  {p50 / floor:5.2f} {p95 / floor:5.2f}" if "stage" in name else ""
             print(f"{name:16s} {p50:8.2f} {p95:8.2f}{ratio}")
         print(f"{'floor':16s} {floor:8.2f}")
+
+    def one_round(self, loaded: Loaded, question: str) -> dict[str, float]:
+        """Milliseconds of each part."""
+        vector = HalfVector(self.embedder.embed_query(question).vector)
+        return {
+            "empty request": timed(lambda: self.client.call("GET", "/v1/me")),
+            "embed": timed(lambda: self.embedder.embed_query(question)),
+            "by hand": timed(lambda: self.by_hand(loaded, vector)),
+            # A question is asked once, as its vector would come from the cache the second time.
+            "first stage": timed(lambda: self.search(self.client, loaded, question, rerank=False)),
+            "both stages": timed(lambda: self.search(self.client, loaded, question + " ", rerank=True)),
+        }
 
     def recall(self, tenants: Sequence[Loaded], questions: Sequence[str]) -> None:
         """Of the ten nearest by exact search, how many the service finds in vector mode; by size of tenant."""
@@ -109,26 +111,31 @@ class Bench:
     ) -> None:
         """Throughput of several clients, and what one client alone reaches in the same run."""
         for number in (1, clients):
-            done, errors, end = [0] * number, [0] * number, time.monotonic() + seconds
+            done, errors = self.together(tenants, questions, clients=number, seconds=seconds)
+            print(f"{number:3d} clients: {done / seconds:7.1f} searches/s, {errors} errors")
 
-            def work(me: int) -> None:
-                client, at = Client(self.base_url), me
-                while time.monotonic() < end:
-                    try:
-                        self.search(
-                            client, tenants[at % len(tenants)], f"{questions[at % len(questions)]} {at}"
-                        )
-                        done[me] += 1
-                    except (RuntimeError, OSError):
-                        errors[me] += 1
-                    at += number
+    def together(
+        self, tenants: Sequence[Loaded], questions: Sequence[str], *, clients: int, seconds: float
+    ) -> tuple[int, int]:
+        """How many searches so many clients were answered in that time, and how many failed."""
+        done, errors, end = [0] * clients, [0] * clients, time.monotonic() + seconds
 
-            threads = [threading.Thread(target=work, args=(me,)) for me in range(number)]
-            for each in threads:
-                each.start()
-            for each in threads:
-                each.join()
-            print(f"{number:3d} clients: {sum(done) / seconds:7.1f} searches/s, {sum(errors)} errors")
+        def work(me: int) -> None:
+            client, at = Client(self.base_url), me
+            while time.monotonic() < end:
+                try:
+                    self.search(client, tenants[at % len(tenants)], f"{questions[at % len(questions)]} {at}")
+                    done[me] += 1
+                except (RuntimeError, OSError):
+                    errors[me] += 1
+                at += clients
+
+        threads = [threading.Thread(target=work, args=(me,)) for me in range(clients)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        return sum(done), sum(errors)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from itertools import batched
+from typing import Any, cast
 from uuid import UUID
 
 import redis
@@ -37,7 +38,8 @@ def note(tenant_id: UUID, memory_ids: Iterable[UUID]) -> None:
 def flush() -> int:
     """Write the gathered counts to the rows; returns how many rows had been read."""
     flushed = 0
-    for member in client().smembers(TENANTS):  # type: ignore[union-attr]
+    members: set[bytes] = cast(Any, client().smembers(TENANTS))
+    for member in members:
         flushed += _flush_tenant(UUID(member.decode()))
     return flushed
 
@@ -53,7 +55,8 @@ def _flush_tenant(tenant_id: UUID) -> int:
             return 0
     else:
         client().sadd(TENANTS, str(tenant_id))
-    counts = {UUID(name.decode()): int(times) for name, times in client().hgetall(taken).items()}  # type: ignore[union-attr]
+    kept: dict[bytes, bytes] = cast(Any, client().hgetall(taken))
+    counts = {UUID(name.decode()): int(times) for name, times in kept.items()}
     for some in batched(sorted(counts), 1000):
         with tenant_scope(tenant_id), connection.cursor() as cursor:
             cursor.execute(

@@ -5,6 +5,7 @@ taken by moving its due time into the future (a lease, so that a killed worker's
 the transaction that makes the projections level, if the memory has not changed meanwhile.
 """
 
+import contextlib
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from memos_project.redis import client
 log = structlog.get_logger(__name__)
 
 CLAIM = """
-UPDATE memories_indexjob j SET due_at = now() + %(lease)s, attempts = j.attempts + 1
+UPDATE memories_indexjob j SET due_at = now() + make_interval(secs => %(lease)s), attempts = j.attempts + 1
 FROM (
     SELECT memory_id FROM memories_indexjob
     WHERE tenant_id = %(tenant)s AND due_at <= statement_timestamp()
@@ -79,11 +80,9 @@ def sweep() -> int:
 
 def drain(tenant_id: UUID) -> int:
     """Work off a tenant's backlog until nothing is due; returns how many memories were brought level."""
-    try:
+    with contextlib.suppress(redis.RedisError):
         # From here on a writer must send a new message: this look may already be past its row.
         client().delete(_wake_key(tenant_id))
-    except redis.RedisError:
-        pass
     done = 0
     while claims := claim(tenant_id, limit=settings.MEMOS_INDEX_BATCH):
         done += level(tenant_id, claims)
@@ -92,9 +91,10 @@ def drain(tenant_id: UUID) -> int:
 
 def claim(tenant_id: UUID, *, limit: int) -> list[Claim]:
     """Take up to ``limit`` jobs that are due; others will not get them before the lease is over."""
-    lease = timedelta(seconds=settings.MEMOS_INDEX_LEASE_SECONDS)
     with tenant_scope(tenant_id), connection.cursor() as cursor:
-        cursor.execute(CLAIM, {"tenant": tenant_id, "lease": lease, "limit": limit})
+        cursor.execute(
+            CLAIM, {"tenant": tenant_id, "lease": settings.MEMOS_INDEX_LEASE_SECONDS, "limit": limit}
+        )
         return [Claim(*row) for row in cursor.fetchall()]
 
 

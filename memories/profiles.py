@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
-from memories.ranking import DEFAULT_PROFILE, Profile, Weights
+from memories.ranking import DEFAULT_PROFILE, Fusion, Mode, Profile, Weights
 from memos_project.errors import InvalidInput
 from memos_project.tenancy.services import TenantInfo
 
@@ -50,10 +50,10 @@ def profile_of(
 ) -> Profile:
     """The profile for a request. Who names weights means them: they then apply in full, unless a strength is named too."""
     profile = tenant_profile(orjson.dumps(tenant.overrides.get("ranking", {})))
-    profile = replace(profile, mode=mode, fusion=fusion)
+    profile = replace(profile, mode=cast(Mode, mode), fusion=cast(Fusion, fusion))
     if not weights:
         return profile
-    named = {f"{name}_weight": float(weights.get(name, 0.0)) for name in SCORE_WEIGHTS}
+    named: dict[str, Any] = {f"{name}_weight": float(weights.get(name, 0.0)) for name in SCORE_WEIGHTS}
     if not sum(named.values()):
         raise InvalidInput(
             "At least one of similarity, importance and recency must be above 0.", field="weights"

@@ -257,9 +257,9 @@ def _nearest(
         user_id=filters.user_id,
         agent_id=filters.agent_id,
         conversation_id=filters.conversation_id,
-        kinds=filters.kinds or None,
-        tiers=filters.tiers or None,
-        tags=filters.tags,
+        kinds=tuple(filters.kinds) or None,
+        tiers=tuple(filters.tiers) or None,
+        tags=tuple(filters.tags),
         since=filters.since,
         until=filters.until,
     )

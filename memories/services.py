@@ -338,7 +338,7 @@ def learn(tenant: TenantInfo, item: NewMemory, *, actor: str) -> tuple[Memory, s
     before = get_memory(tenant.id, answer.id)
     if before.kind != item.kind:
         raise Conflict(f"This is the external id of a memory of the kind {before.kind}.", field="doc_id")
-    changes = {"content": item.content, "title": item.title, "category": item.category, "tags": list(item.tags),
+    changes: dict[str, Any] = {"content": item.content, "title": item.title, "category": item.category, "tags": list(item.tags),
                "metadata": dict(item.metadata)}  # fmt: skip
     if item.importance is not None:
         changes["importance_explicit"] = item.importance

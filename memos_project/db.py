@@ -9,7 +9,6 @@ from uuid import UUID
 
 import psycopg
 from django.db import connections, migrations, models, transaction
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import Func
 
 current_tenant: ContextVar[UUID | None] = ContextVar("current_tenant", default=None)
@@ -37,7 +36,7 @@ class TenantIsolation(models.BaseConstraint):
         self.also = also
         super().__init__(name=name)
 
-    def create_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:
+    def create_sql(self, model: Any, schema_editor: Any) -> str:
         table = schema_editor.quote_name(model._meta.db_table)
         rule = f"{schema_editor.quote_name(self.column)} = NULLIF(current_setting('{TENANT_SETTING}', true), '')::uuid"
         if self.also:
@@ -48,14 +47,12 @@ class TenantIsolation(models.BaseConstraint):
             f"CREATE POLICY {schema_editor.quote_name(self.name)} ON {table} USING ({rule})"
         )
 
-    def constraint_sql(
-        self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor
-    ) -> str | None:
+    def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
         # A policy cannot be part of CREATE TABLE: it follows once the table is there.
         schema_editor.deferred_sql.append(self.create_sql(model, schema_editor))
         return None
 
-    def remove_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:
+    def remove_sql(self, model: Any, schema_editor: Any) -> str:
         table = schema_editor.quote_name(model._meta.db_table)
         return (
             f"DROP POLICY {schema_editor.quote_name(self.name)} ON {table};"
@@ -130,7 +127,7 @@ def fetch_prepared(
     connection.ensure_connection()
     with PreparedCursor(connection.connection) as raw:
         wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
-        cursor = wrap(raw)
+        cursor = wrap(raw)  # type: ignore[arg-type]  # any DB-API cursor will do
         cursor.execute(sql, params)
         rows: list[tuple[Any, ...]] = raw.fetchall()
         return rows

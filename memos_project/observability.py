@@ -50,7 +50,7 @@ def logging_config(*, level: str, json: bool) -> dict[str, Any]:
             exception_formatter=structlog.dev.plain_traceback,
         )
     )
-    finish = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    finish: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if json:
         finish.append(structlog.processors.format_exc_info)
     return {

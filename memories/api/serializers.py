@@ -182,7 +182,8 @@ class SearchInput(FilterInput):
         min_value=0, max_value=1, required=False, help_text="The lowest score to return."
     )
     token_budget = StrictIntegerField(min_value=1, max_value=10_000_000, required=False)
-    context = StrictIntegerField(
+    # A serializer's class takes its fields away from the attributes: this one does not hide DRF's context.
+    context = StrictIntegerField(  # type: ignore[assignment]
         min_value=0, max_value=20, required=False, help_text="Turns before and after each hit."
     )
     explain = StrictBooleanField(required=False)
@@ -245,7 +246,9 @@ class TurnCursorField(serializers.CharField):
 
 class PageParams(serializers.Serializer[Any]):
     limit = serializers.IntegerField(min_value=1, max_value=1000, required=False)
-    cursor = CursorField(max_length=100, required=False, help_text="From ``next_cursor`` of the page before.")
+    cursor: serializers.CharField = CursorField(
+        max_length=100, required=False, help_text="From ``next_cursor`` of the page before."
+    )
 
 
 class TurnPageParams(PageParams):
@@ -268,7 +271,7 @@ class SearchParams(FilterParams):
     rerank = serializers.BooleanField(required=False)
     threshold = serializers.FloatField(min_value=0, max_value=1, required=False)
     token_budget = serializers.IntegerField(min_value=1, max_value=10_000_000, required=False)
-    context = serializers.IntegerField(min_value=0, max_value=20, required=False)
+    context = serializers.IntegerField(min_value=0, max_value=20, required=False)  # type: ignore[assignment]
     explain = serializers.BooleanField(required=False)
 
 
@@ -365,7 +368,7 @@ class ExplanationOutput(serializers.Serializer[Any]):
 class HitOutput(MemoryOutput):
     score = serializers.FloatField()
     explanation = ExplanationOutput(required=False)
-    context = TurnOutput(many=True, required=False)
+    context = TurnOutput(many=True, required=False)  # type: ignore[assignment]
 
 
 class SearchOutput(serializers.Serializer[Any]):

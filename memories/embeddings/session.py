@@ -10,7 +10,7 @@ import numpy.typing as npt
 # Read when the library is loaded: it would otherwise gather usage data for its makers.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-import onnxruntime  # type: ignore[import-untyped]
+import onnxruntime
 
 type Ids = npt.NDArray[np.int64]
 

@@ -24,6 +24,8 @@ from memories.ranking.types import (
     ROLE_TOOL,
     ROLE_USER,
     Candidates,
+    Fusion,
+    Mode,
     Ranking,
     Scope,
 )
@@ -38,6 +40,8 @@ __all__ = [
     "Candidates",
     "Confidence",
     "Content",
+    "Fusion",
+    "Mode",
     "Profile",
     "Question",
     "Ranking",

@@ -99,9 +99,9 @@ class AdminHealthOutput(HealthOutput):
 
 
 class HealthView(APIView):
-    authentication_classes: ClassVar[list[Any]] = []
-    permission_classes: ClassVar[list[Any]] = []
-    throttle_classes: ClassVar[list[Any]] = []
+    authentication_classes = []
+    permission_classes = []
+    throttle_classes = []
 
     @extend_schema(operation_id="health", auth=[], responses={200: HealthOutput, 503: HealthOutput})
     def get(self, request: Request) -> Response:
@@ -137,7 +137,7 @@ class AdminHealthView(TenantView):
 
 def _workers() -> int:
     try:
-        return len(celery.control.ping(timeout=0.3))
+        return len(celery.control.ping(timeout=0.3) or ())
     except (OSError, redis.RedisError, celery.connection_for_read().transport.connection_errors):  # type: ignore[misc]
         return 0
 
@@ -145,7 +145,8 @@ def _workers() -> int:
 def _backlog() -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(BACKLOG)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
 
 class BacklogCollector(Collector):

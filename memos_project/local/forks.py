@@ -11,6 +11,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import IO
 
 from setproctitle import setproctitle
@@ -49,7 +50,7 @@ def fork(main: Callable[[], object], argv: Sequence[str], *, keep: Sequence[int]
     if pid == 0:
         os._exit(child(main, argv, parent=parent, output=writer, keep=keep))
     os.close(writer)
-    return Forked(pid, open(reader, "rb", buffering=0))
+    return Forked(pid, os.fdopen(reader, "rb", buffering=0))
 
 
 def child(
@@ -101,7 +102,7 @@ def close_all_but(keep: Sequence[int]) -> None:
 def open_descriptors() -> set[tuple[int, int, int]]:
     """Descriptors with the identity of their file, as a number may be closed and given out again."""
     found = set()
-    for descriptor in [int(name) for name in os.listdir("/dev/fd")]:
+    for descriptor in [int(path.name) for path in Path("/dev/fd").iterdir()]:
         with contextlib.suppress(OSError):  # the one that the listing itself used
             file = os.fstat(descriptor)
             found.add((descriptor, file.st_dev, file.st_ino))

@@ -20,7 +20,7 @@ control_socket_disable = True
 preload_app = True
 
 
-class OurLogger(Logger):  # type: ignore[misc]
+class OurLogger(Logger):
     """Leaves what gunicorn has to say to the logging of settings.py, like everything else."""
 
     def setup(self, cfg: Any) -> None:

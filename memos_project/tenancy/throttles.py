@@ -23,6 +23,8 @@ class TenantRateThrottle(BaseThrottle):
     to stop serving.
     """
 
+    reset: int
+
     def allow_request(self, request: Request, view: object) -> bool:
         caller = request.user
         if not isinstance(caller, Caller):
@@ -39,7 +41,7 @@ class TenantRateThrottle(BaseThrottle):
             key=lambda pair: pair[1],
         )
         self.reset = WINDOW_SECONDS - int(time.time()) % WINDOW_SECONDS
-        request._request.rate_limit = (limit, max(0, left), self.reset)  # type: ignore[attr-defined]
+        request._request.rate_limit = (limit, max(0, left), self.reset)
         return left >= 0
 
     def wait(self) -> float:

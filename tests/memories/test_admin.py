@@ -394,7 +394,7 @@ class TestMeaning:
         first = answer.context["drawn"][0]
         assert first.hit.memory.content == "Ann likes tea."
         assert sum(part.width for part in first.score) == pytest.approx(100 * first.hit.score, abs=0.1)
-        assert all(0 <= part.start and part.start + part.width <= 100.01 for part in first.signals)
+        assert all(part.start >= 0 and part.start + part.width <= 100.01 for part in first.signals)
         assert 'class="part-similarity"' in answer.content.decode()
 
     def test_says_when_it_is_degraded(self, curator, tenant, remember):

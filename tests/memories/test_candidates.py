@@ -1,6 +1,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -47,28 +48,18 @@ class TestFilters:
 
 
 class TestStatement:
+    OPTIONS: ClassVar = {
+        "text": "exact", "vectors": "exact", "scoped": True, "conditions": tuple(conditions(FULL)), "model_id": 1,
+        "dimensions": 384, "candidates": 100, "seeds": 20,
+    }  # fmt: skip
+
     def test_what_a_caller_says_is_never_part_of_it(self):
-        made = statement(
-            text="exact",
-            vectors="exact",
-            scoped=True,
-            conditions=tuple(conditions(FULL)),
-            model_id=1,
-            dimensions=384,
-        )
+        made = statement(**self.OPTIONS)
         assert "{" not in made.replace("'{}'", "")
         assert "ann" not in made.split()
 
     def test_it_is_the_same_text_each_time(self):
-        options = {
-            "text": "exact",
-            "vectors": "none",
-            "scoped": False,
-            "conditions": (),
-            "model_id": 1,
-            "dimensions": 8,
-        }
-        assert statement(**options) is statement(**options)
+        assert statement(**self.OPTIONS) is statement(**self.OPTIONS)
 
     @pytest.mark.parametrize(
         ("large", "mode", "vector"), [*product([False, True], ["hybrid", "text", "vector"], [False, True])]

@@ -404,10 +404,17 @@ class TestBm25:
         monkeypatch.setattr(scopes, "exact_limit", lambda everything: 10)
         assert self.found(corpus) == pytest.approx(self.reference(corpus), rel=1e-3)
 
+    @pytest.fixture
+    def _few_postings(self, monkeypatch):
+        monkeypatch.setattr(candidates, "POSTINGS", 60)
+        candidates.statement.cache_clear()
+        yield
+        candidates.statement.cache_clear()
+
+    @pytest.mark.usefixtures("_few_postings")
     def test_pruning_keeps_the_best(self, corpus, monkeypatch):
         self.count_statistics(corpus)
         monkeypatch.setattr(scopes, "exact_limit", lambda everything: 10)
-        monkeypatch.setattr(candidates, "POSTINGS", 60)
         reference, found = self.reference(corpus), self.found(corpus)
         assert found == pytest.approx({memory_id: reference[memory_id] for memory_id in found}, rel=1e-3)
         best = sorted(reference, key=reference.__getitem__, reverse=True)[:5]

@@ -55,7 +55,8 @@ class Command(BaseCommand):
                 model.state,
                 str(embedding_models.lacking(model)),
             )
-        Console(file=self.stdout._out).print(table)  # type: ignore[attr-defined]
+        # Whatever Django's wrapper hands on passes for a method in its stubs.
+        Console().print(table)
 
     def _add(self, **options: Any) -> None:
         names = ("name", "provider", "dimensions", "token_dimensions", "max_tokens", "chunk_overlap", "query_prefix",
