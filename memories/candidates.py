@@ -255,6 +255,8 @@ def statement(
         "{dimensions}": str(int(dimensions)),
         "{candidates}": str(int(candidates)),
         "{seeds}": str(int(seeds)),
+        # Those that common words may still lift among the best.
+        "{chosen}": str(4 * int(candidates)),
         "{reach}": str(REACH),
         "{named}": str(NAMED),
         "{postings}": str(POSTINGS),

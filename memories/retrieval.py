@@ -231,7 +231,11 @@ def _embed(model: ActiveModel, text: str, profile: Profile, degraded: list[str])
     metrics.CACHE.labels(cache="query embeddings", outcome="asked").inc()
     try:
         return _embed_query(model.spec, text)
-    except (ProviderUnavailable, ProviderRejected) as error:
+    except (
+        ProviderUnavailable,
+        ProviderRejected,
+        ValueError,
+    ) as error:  # ValueError: options that make no sense
         log.warning("searched without vectors", error=str(error))
         degraded.append("vectors")
         return None

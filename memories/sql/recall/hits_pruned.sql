@@ -36,7 +36,7 @@
     ) h
     GROUP BY h.memory_id, h.owner
     ORDER BY part DESC
-    LIMIT 600
+    LIMIT {chosen}
 ), scored AS (
     SELECT c.memory_id, c.part + coalesce(rest.part, 0) AS bm25
     FROM chosen c
