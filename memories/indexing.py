@@ -31,14 +31,15 @@ from memos_project.redis import client
 
 log = structlog.get_logger(__name__)
 
+# Materialized: a nested loop would run the subquery again for each row, and each time it would find others due.
 CLAIM = """
-UPDATE memories_indexjob j SET due_at = now() + make_interval(secs => %(lease)s), attempts = j.attempts + 1
-FROM (
+WITH due AS MATERIALIZED (
     SELECT memory_id FROM memories_indexjob
     WHERE tenant_id = %(tenant)s AND due_at <= statement_timestamp()
     ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-) due
-WHERE j.memory_id = due.memory_id
+)
+UPDATE memories_indexjob j SET due_at = now() + make_interval(secs => %(lease)s), attempts = j.attempts + 1
+FROM due WHERE j.memory_id = due.memory_id
 RETURNING j.memory_id, j.revision, j.attempts
 """
 

@@ -17,12 +17,13 @@ TAKE = "SELECT pg_advisory_xact_lock(hashtextextended('graph:' || %(tenant)s::te
 IS_ON = "SELECT EXISTS (SELECT FROM memories_graphtenant WHERE tenant_id = %(tenant)s)"
 TURN_ON = "INSERT INTO memories_graphtenant (tenant_id) VALUES (%(tenant)s) ON CONFLICT DO NOTHING"
 COMPLETE = "UPDATE memories_graphtenant SET complete = true WHERE tenant_id = %(tenant)s"
+# A join may execute a limited sub-select once for each row; a materialized one is executed once.
 ENTER = """
-UPDATE memories_memoryvector v SET in_graph = true
-FROM (
+WITH batch AS MATERIALIZED (
     SELECT memory_id, model_id, chunk FROM memories_memoryvector
     WHERE tenant_id = %(tenant)s AND NOT in_graph LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-) batch
+)
+UPDATE memories_memoryvector v SET in_graph = true FROM batch
 WHERE v.memory_id = batch.memory_id AND v.model_id = batch.model_id AND v.chunk = batch.chunk
 """
 BATCH = 500
