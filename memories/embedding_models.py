@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from django.db import IntegrityError, connections, transaction
@@ -10,7 +11,7 @@ from memories import indexing, projections
 from memories.embeddings import EmbeddingError, get_embedder
 from memories.models import EmbeddingModel, MemoryTokens
 from memories.retrieval import ACTIVE_SECONDS
-from memories.vectors import vector_index
+from memories.vectors import IndexUnavailable, vector_index
 from memories.vectors.pgvector import PgVectorIndex
 from memos_project.db import tenant_scope
 from memos_project.errors import Conflict, InvalidInput, NotFound
@@ -40,14 +41,18 @@ def add(fields: Mapping[str, Any]) -> EmbeddingModel:
     except IntegrityError as error:
         raise Conflict(f"There is an embedding model {model.name!r} already.", field="name") from error
     if not vector_index().in_database:
-        vector_index().create(model.indexed())
+        # Where it is away, the worker that brings the first vectors makes it.
+        with suppress(IndexUnavailable):
+            vector_index().create(model.indexed())
     return model
 
 
-def lacking(model: EmbeddingModel) -> int:
-    """How many memories, of all tenants, have no current vector of the model."""
+def lacking(model: EmbeddingModel, *, beside: EmbeddingModel | None = None) -> int:
+    """How many memories, of all tenants, have no current vector of the model; with ``beside``, but one of that."""
     tenants = Tenant.objects.values_list("id", flat=True)
-    return sum(len(some) for tenant_id in tenants for some in projections.wanting(tenant_id, model))
+    return sum(
+        len(some) for tenant_id in tenants for some in projections.wanting(tenant_id, model, beside=beside)
+    )
 
 
 def fill(model: EmbeddingModel) -> Iterator[int]:
@@ -68,11 +73,15 @@ def fill(model: EmbeddingModel) -> Iterator[int]:
 def switch(model: EmbeddingModel) -> None:
     """Let the model answer queries; the one before is kept level, so that switching back is as quick.
 
-    Raises Conflict while memories lack its vectors.
+    Raises Conflict while memories that the present model finds lack its vectors. What was written a moment ago
+    has neither, and gets both.
     """
-    if left := lacking(model):
-        raise Conflict(f"{left} memories have no vector of {model.name} yet: fill it first.", field="name")
     states = EmbeddingModel.State
+    present = EmbeddingModel.objects.filter(state=states.ACTIVE).first()
+    if left := lacking(model, beside=present):
+        raise Conflict(f"{left} memories have no vector of {model.name} yet: fill it first.", field="name")
+    if vector_index().in_database:
+        PgVectorIndex().create(model.indexed())
     with transaction.atomic():
         EmbeddingModel.objects.filter(state=states.ACTIVE).exclude(pk=model.pk).update(state=states.FILLING)
         EmbeddingModel.objects.filter(pk=model.pk).update(state=states.ACTIVE)

@@ -17,14 +17,14 @@ import redis
 import structlog
 from celery import current_app
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 from kombu.exceptions import KombuError
 
 from memories import metrics
 from memories.embeddings import Embedded, Embedder, ProviderRejected, ProviderUnavailable, get_embedder
 from memories.models import EmbeddingModel, IndexJob, Memory, MemoryTokens, MemoryVector
-from memories.vectors import IndexUnavailable, VectorPoint, vector_index
+from memories.vectors import IndexMissing, IndexUnavailable, VectorPoint, vector_index
 from memories.vectors.pgvector import PgVectorIndex
 from memos_project.db import tenant_scope
 from memos_project.redis import client
@@ -41,6 +41,10 @@ WITH due AS MATERIALIZED (
 UPDATE memories_indexjob j SET due_at = now() + make_interval(secs => %(lease)s), attempts = j.attempts + 1
 FROM due WHERE j.memory_id = due.memory_id
 RETURNING j.memory_id, j.revision, j.attempts
+"""
+# Memories before their jobs, as whoever forgets or revises one takes them.
+HOLD_MEMORIES = """
+SELECT FROM memories_memory WHERE tenant_id = %s AND id = ANY(%s) ORDER BY id FOR KEY SHARE
 """
 
 
@@ -113,8 +117,8 @@ def level(tenant_id: UUID, claims: Sequence[Claim]) -> int:
         _give_up(tenant_id, claims[0], str(error))
     except (ProviderUnavailable, IndexUnavailable) as error:
         _put_back(tenant_id, claims, str(error))
-    except DatabaseError:
-        # The lease brings the jobs back; there is nothing to write the error to.
+    except (OperationalError, InterfaceError):
+        # The database is away: the lease brings the jobs back.
         raise
     except Exception as error:
         if len(claims) > 1:
@@ -201,6 +205,8 @@ def _write(
 ) -> set[UUID]:
     """Store what was made for the memories that have not changed since; those changed come round again."""
     with tenant_scope(tenant_id):
+        with connection.cursor() as cursor:
+            cursor.execute(HOLD_MEMORIES, [tenant_id, [each.memory_id for each in claims]])
         revisions = dict(
             IndexJob.objects.select_for_update()
             .filter(memory_id__in=[each.memory_id for each in claims])
@@ -272,7 +278,12 @@ def project(tenant_id: UUID, model: EmbeddingModel, memories: Sequence[Memory]) 
         point_of(by_id[memory_id], chunk, vector.to_numpy().astype("float32"))
         for memory_id, chunk, vector in rows
     ]
-    vector_index().upsert(tenant_id, model.indexed(), points)
+    index = vector_index()
+    try:
+        index.upsert(tenant_id, model.indexed(), points)
+    except IndexMissing:
+        index.create(model.indexed())
+        index.upsert(tenant_id, model.indexed(), points)
     return len(points)
 
 
@@ -286,7 +297,7 @@ def _put_back(tenant_id: UUID, claims: Sequence[Claim], error: str) -> None:
     """Try again later, the later the more often it failed, up to a minute; when the cause is gone the backlog drains."""
     with tenant_scope(tenant_id):
         for each in claims:
-            pause = timedelta(seconds=min(60.0, 2.0**each.attempts) * random.uniform(0.5, 1.0))
+            pause = timedelta(seconds=min(60.0, 2.0 ** min(each.attempts, 6)) * random.uniform(0.5, 1.0))
             IndexJob.objects.filter(memory_id=each.memory_id, revision=each.revision).update(
                 due_at=timezone.now() + pause, error=error[:2000]
             )

@@ -305,8 +305,8 @@ class IndexJob(models.Model):
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
     memory_id = models.UUIDField(primary_key=True)
-    revision = models.IntegerField(
-        db_default=1, editable=False, help_text="Rises when the memory changes again."
+    revision = models.BigIntegerField(
+        db_default=1, editable=False, help_text="Another one whenever the memory changes; from a sequence."
     )
     enqueued_at = models.DateTimeField(db_default=Now())
     due_at = models.DateTimeField(

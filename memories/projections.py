@@ -88,10 +88,15 @@ def repair(tenant_id: UUID, drift: Drift) -> None:
     indexing.enqueue(tenant_id, [*drift.missing, *drift.stale])
 
 
-def wanting(tenant_id: UUID, model: EmbeddingModel) -> Iterator[list[UUID]]:
-    """The memories that have no current vector of a model, in batches."""
+def wanting(
+    tenant_id: UUID, model: EmbeddingModel, *, beside: EmbeddingModel | None = None
+) -> Iterator[list[UUID]]:
+    """The memories that have no current vector of a model, in batches; with ``beside``, of those that have one of it."""
     index = PgVectorIndex()
     for rows in _rows(tenant_id):
+        if beside:
+            held = index.held(tenant_id, beside.indexed(), list(rows))
+            rows = {memory_id: digest for memory_id, digest in rows.items() if held.get(memory_id) == digest}
         held = index.held(tenant_id, model.indexed(), list(rows))
         if lacking := [memory_id for memory_id, digest in rows.items() if held.get(memory_id) != digest]:
             yield lacking

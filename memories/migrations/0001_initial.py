@@ -76,7 +76,7 @@ class Migration(migrations.Migration):
             name='IndexJob',
             fields=[
                 ('memory_id', models.UUIDField(primary_key=True, serialize=False)),
-                ('revision', models.IntegerField(db_default=1, editable=False, help_text='Rises when the memory changes again.')),
+                ('revision', models.BigIntegerField(db_default=1, editable=False, help_text='Another one whenever the memory changes; from a sequence.')),
                 ('enqueued_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('due_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='Not to be taken before: a lease, or a pause after an error. Empty: given up.', null=True)),
                 ('attempts', models.IntegerField(db_default=0)),

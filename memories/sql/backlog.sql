@@ -1,5 +1,9 @@
 -- A row that needs work says so itself: every insert, change of what the indexes hold, and delete leaves an
 -- index job in the same transaction, whichever door it came through.
+-- A revision is never drawn twice: a worker that comes late cannot take a memory's later job for its own.
+CREATE SEQUENCE memories_indexjob_revision_seq OWNED BY memories_indexjob.revision;
+ALTER TABLE memories_indexjob ALTER COLUMN revision SET DEFAULT nextval('memories_indexjob_revision_seq');
+
 CREATE FUNCTION memories_memory_enqueue() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
@@ -7,7 +11,7 @@ BEGIN
     ELSIF TG_OP = 'DELETE' THEN
         INSERT INTO memories_indexjob (memory_id, tenant_id) SELECT id, tenant_id FROM old_rows
         ON CONFLICT (memory_id) DO UPDATE
-        SET revision = memories_indexjob.revision + 1, due_at = now(), attempts = 0, error = '';
+        SET revision = nextval('memories_indexjob_revision_seq'), due_at = now(), attempts = 0, error = '';
     ELSE
         INSERT INTO memories_indexjob (memory_id, tenant_id)
         SELECT n.id, n.tenant_id FROM old_rows o JOIN new_rows n ON n.id = o.id
@@ -15,7 +19,7 @@ BEGIN
             IS DISTINCT FROM
             (o.content_hash, o.title, o.user_id, o.agent_id, o.conversation_id, o.kind, o.tier, o.tags, o.occurred_at)
         ON CONFLICT (memory_id) DO UPDATE
-        SET revision = memories_indexjob.revision + 1, due_at = now(), attempts = 0, error = '';
+        SET revision = nextval('memories_indexjob_revision_seq'), due_at = now(), attempts = 0, error = '';
     END IF;
     RETURN NULL;
 END

@@ -16,7 +16,12 @@ SHARE = "SELECT pg_advisory_xact_lock_shared(hashtextextended('graph:' || %(tena
 TAKE = "SELECT pg_advisory_xact_lock(hashtextextended('graph:' || %(tenant)s::text, 0))"
 IS_ON = "SELECT EXISTS (SELECT FROM memories_graphtenant WHERE tenant_id = %(tenant)s)"
 TURN_ON = "INSERT INTO memories_graphtenant (tenant_id) VALUES (%(tenant)s) ON CONFLICT DO NOTHING"
-COMPLETE = "UPDATE memories_graphtenant SET complete = true WHERE tenant_id = %(tenant)s"
+# What another transaction held was passed over: not all are in before nothing is left.
+COMPLETE = """
+UPDATE memories_graphtenant SET complete = true
+WHERE tenant_id = %(tenant)s
+  AND NOT EXISTS (SELECT FROM memories_memoryvector WHERE tenant_id = %(tenant)s AND NOT in_graph)
+"""
 # A join may execute a limited sub-select once for each row; a materialized one is executed once.
 ENTER = """
 WITH batch AS MATERIALIZED (

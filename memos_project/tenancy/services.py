@@ -86,7 +86,8 @@ def find_tenant(reference: str) -> TenantInfo:
         wanted: dict[str, Any] = {"id": UUID(reference)}
     except ValueError:
         wanted = {"slug": reference}
-    tenant = Tenant.objects.filter(**wanted, active=True).first()
+    # No slug has a NUL, and PostgreSQL cannot be asked for one.
+    tenant = None if "\0" in reference else Tenant.objects.filter(**wanted, active=True).first()
     if tenant is None:
         raise NotFound("There is no such tenant.", field="tenant_id")
     return tenant_info(tenant)
@@ -110,7 +111,10 @@ def issue_key(
     expires_at: datetime | None = None,
     secret: str | None = None,
 ) -> tuple[ApiKey, str]:
-    """Make a key and return it with its secret, which is not kept and cannot be shown again."""
+    """Make a key and return it with its secret, which is not kept and cannot be shown again.
+
+    Raises InvalidInput for unknown scopes, and Conflict for a secret that is in use.
+    """
     unknown = set(scopes) - set(ApiKey.Scope.values)
     if unknown or not scopes:
         raise InvalidInput(f"Scopes are one or more of {', '.join(ApiKey.Scope.values)}.", field="scopes")
@@ -124,7 +128,11 @@ def issue_key(
             scopes=sorted(set(scopes)),
             expires_at=expires_at,
         )
-        key.save()
+        try:
+            with transaction.atomic():
+                key.save()
+        except IntegrityError as error:
+            raise Conflict("This secret opens another tenant already.", field="secret") from error
     return key, secret
 
 
@@ -146,12 +154,19 @@ def bootstrap(*, api_key: str | None, admin_password: str | None) -> Bootstrap:
 
 
 def _bootstrap_key(tenant_id: UUID, wanted: str | None) -> str | None:
+    operator = {"scopes": [ApiKey.Scope.OPERATOR], "revoked_at": None, "expires_at": None}
     with tenant_scope(tenant_id):
-        present = ApiKey.objects.filter(name="bootstrap", revoked_at=None)
-        if present.exists() and (wanted is None or present.filter(digest=digest_of(wanted)).exists()):
-            return wanted
-        present.update(revoked_at=timezone.now())
-    return issue_key(tenant_id, name="bootstrap", scopes=[ApiKey.Scope.OPERATOR], secret=wanted)[1]
+        live = ApiKey.objects.filter(name="bootstrap", revoked_at=None)
+        if wanted is None:
+            if live.exists():
+                return None
+        else:
+            digest = digest_of(wanted)
+            live.exclude(digest=digest).update(revoked_at=timezone.now())
+            # A key that was in use before is used again: the operator who names it wants it to open.
+            if ApiKey.objects.filter(digest=digest).update(**operator):
+                return wanted
+        return issue_key(tenant_id, name="bootstrap", scopes=[ApiKey.Scope.OPERATOR], secret=wanted)[1]
 
 
 def _bootstrap_admin(wanted: str | None) -> str | None:

@@ -1,12 +1,16 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import DataError, IntegrityError, connection
 from django.utils import timezone
 
 from memories import indexing, retrieval, services
 from memories.embeddings import ProviderUnavailable
 from memories.indexing import claim, drain, enqueue, level, sweep, wake
-from memories.models import EmbeddingModel, IndexJob, MemoryTokens, MemoryVector
+from memories.models import EmbeddingModel, GraphTenant, IndexJob, Memory, MemoryTokens, MemoryVector
+from memories.vectors import graph
 from memos_project.db import tenant_scope
 from memos_project.redis import client
 from tests.factories import new_memory
@@ -101,7 +105,7 @@ class TestDrain:
         claims = claim(tenant.id, limit=5)
         services.revise(tenant, memory, {"content": "A dog."}, actor="test")
         level(tenant.id, claims)
-        assert jobs(tenant)[memory].revision == 2
+        assert jobs(tenant)[memory].revision > claims[0].revision
         assert drain(tenant.id) == 1
         with tenant_scope(tenant.id):
             assert (
@@ -126,10 +130,20 @@ class TestClaims:
 
     def test_a_change_makes_it_due_at_once(self, tenant, remember):
         [memory] = remember("A cat.")
-        claim(tenant.id, limit=5)
+        [first] = claim(tenant.id, limit=5)
         services.revise(tenant, memory, {"content": "A dog."}, actor="test")
         [again] = claim(tenant.id, limit=5)
-        assert (again.revision, again.attempts) == (2, 1)
+        assert again.revision > first.revision
+        assert again.attempts == 1
+
+    def test_a_late_worker_does_not_take_a_later_job_for_its_own(self, tenant, remember):
+        [memory] = remember("A cat.")
+        late = claim(tenant.id, limit=5)
+        due_now(tenant)
+        drain(tenant.id)
+        services.revise(tenant, memory, {"content": "A dog."}, actor="test")
+        level(tenant.id, late)
+        assert memory in jobs(tenant)
 
     def test_jobs_that_were_given_up_are_not_taken(self, tenant, remember):
         remember()
@@ -157,6 +171,13 @@ class TestFailures:
         assert all(29 < pause <= 60 for pause in pauses[6:])
         assert jobs(tenant)[memory].attempts == 9
 
+    def test_however_often_it_failed(self, tenant, remember, away):
+        [memory] = remember()
+        with tenant_scope(tenant.id):
+            IndexJob.objects.update(attempts=5000)
+        drain(tenant.id)
+        assert jobs(tenant)[memory].due_at < timezone.now() + timedelta(minutes=1)
+
     def test_when_it_is_back_the_backlog_drains(self, tenant, remember, away):
         remember()
         drain(tenant.id)
@@ -165,14 +186,15 @@ class TestFailures:
         assert drain(tenant.id) == 1
         assert jobs(tenant) == {}
 
+    @pytest.mark.parametrize("error", [RuntimeError("no"), DataError("no"), IntegrityError("no")])
     def test_one_that_cannot_be_done_does_not_hold_up_the_others(
-        self, tenant, remember, settings, monkeypatch
+        self, tenant, remember, settings, monkeypatch, error
     ):
         good = indexing._embed
 
         def embed(model, memories):
             if any("poison" in memory.content for memory in memories):
-                raise RuntimeError("no")
+                raise error
             return good(model, memories)
 
         monkeypatch.setattr(indexing, "_embed", embed)
@@ -199,6 +221,71 @@ class TestFailures:
             due_now(tenant)
             drain(tenant.id)
         assert jobs(tenant)[memory].due_at
+
+
+@pytest.mark.django_db(transaction=True)
+class TestBesideWriters:
+    def test_forgetting_and_indexing_one_memory_do_not_block_each_other(self, tenant, remember):
+        [memory] = remember()
+        claims = claim(tenant.id, limit=5)
+
+        def index():
+            try:
+                return level(tenant.id, claims)
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(1) as pool:
+            with tenant_scope(tenant.id):
+                Memory.objects.select_for_update().get(pk=memory)
+                indexing_it = pool.submit(index)
+                someone_waits()
+                services.forget(tenant, memory, actor="test")
+            assert indexing_it.result(timeout=30) == 1
+        due_now(tenant)
+        drain(tenant.id)
+        assert held(tenant) == set()
+        assert jobs(tenant) == {}
+
+    def test_an_index_is_complete_when_nothing_is_left_out(self, tenant, remember):
+        remember("A cat.", "A dog.")
+        drain(tenant.id)
+
+        def hold_one():
+            try:
+                with tenant_scope(tenant.id):
+                    list(MemoryVector.objects.select_for_update()[:1])
+                    entered.append(pool.submit(turn_on).result(timeout=30))
+            finally:
+                connection.close()
+
+        def turn_on():
+            try:
+                return graph.turn_on(tenant.id), is_complete(tenant)
+            finally:
+                connection.close()
+
+        entered = []
+        with ThreadPoolExecutor(2) as pool:
+            pool.submit(hold_one).result(timeout=60)
+        assert entered == [(1, False)]
+        assert (graph.turn_on(tenant.id), is_complete(tenant)) == (1, True)
+
+
+def someone_waits():
+    """Return when a transaction waits for a lock that another holds."""
+    for _ in range(200):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+            if cursor.fetchone() == (True,):
+                return
+        time.sleep(0.02)
+    pytest.fail("nobody waits")
+
+
+def is_complete(tenant):
+    with tenant_scope(tenant.id):
+        return GraphTenant.objects.get().complete
 
 
 class TestWaking:

@@ -195,6 +195,21 @@ class TestDuplicates:
             turns.setdefault(row.conversation_id, []).append(row.turn)
         assert all(len(numbers) == len({*numbers}) for numbers in turns.values())
 
+    @pytest.mark.django_db(transaction=True)
+    def test_batches_in_opposite_orders_end_well(self, tenant):
+        items = [new_memory(f"Said {number}.") for number in range(300)]
+
+        def send(batch):
+            try:
+                return remember(tenant, batch, actor="test")
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(4) as pool:
+            answers = [*pool.map(send, [items, items[::-1]] * 4)]
+        assert len(everything(tenant)) == 300
+        assert sum(answer.created for batch in answers for answer in batch) == 300
+
 
 class TestRole:
     @pytest.mark.parametrize(

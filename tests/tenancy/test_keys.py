@@ -181,6 +181,11 @@ class TestTenants:
         with pytest.raises(NotFound):
             find_tenant(tenant.slug)
 
+    @pytest.mark.parametrize("reference", ["nobody", "\x00", "a\x00b"])
+    def test_one_that_is_not_there(self, db, reference):
+        with pytest.raises(NotFound):
+            find_tenant(reference)
+
     def test_a_language_is_kept(self, tenant):
         assert find_tenant(make_tenant(language="german").slug).language == "german"
 
@@ -205,3 +210,23 @@ class TestBootstrap:
         bootstrap(api_key="mos_second_key", admin_password=None)
         assert authenticate("mos_first_key") is None
         assert authenticate("mos_second_key").is_operator
+
+    def test_a_former_key_may_be_given_again(self):
+        for key in ("mos_first_key", "mos_second_key", "mos_first_key"):
+            bootstrap(api_key=key, admin_password=None)
+            assert authenticate(key).is_operator
+        assert authenticate("mos_second_key") is None
+
+    def test_a_key_that_was_revoked_by_hand_too(self):
+        first = bootstrap(api_key="mos_first_key", admin_password=None)
+        caller = authenticate(first.api_key)
+        revoke_key(caller.tenant.id, caller.key_id)
+        bootstrap(api_key="mos_first_key", admin_password=None)
+        assert authenticate("mos_first_key").is_operator
+
+    def test_another_tenants_key_is_refused_and_the_present_one_stays(self, tenant, key):
+        first = bootstrap(api_key=None, admin_password=None)
+        with pytest.raises(Conflict):
+            bootstrap(api_key=key, admin_password=None)
+        assert authenticate(key).tenant == tenant
+        assert authenticate(first.api_key).is_operator

@@ -4,10 +4,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from memories.embeddings.modelfiles import packaged, prepared_path
 from memos_project.env import env
+from memos_project.errors import MemosError
 from memos_project.local import credentials
 from memos_project.local.credentials import Credentials
 from memos_project.tenancy import services
@@ -19,7 +20,10 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         call_command("migrate", database="owner", interactive=False, verbosity=0)
-        ensure_credentials(settings.MEMOS_HOME)
+        try:
+            ensure_credentials(settings.MEMOS_HOME)
+        except MemosError as error:
+            raise CommandError(f"MEMOS_BOOTSTRAP_API_KEY: {error.detail}") from error
         ensure_model(settings.MEMOS_HOME / "models")
 
 
