@@ -1,13 +1,15 @@
-"""The candidates of a search, by one SQL statement put together from ``sql/recall/``.
+"""The candidates of a search, by two SQL statements put together from ``sql/recall/``.
 
+The first asks the words, the second all else: what the words say is known when the question's vector is.
 A statement's text depends only on which filters are set and how large the scope is, so that PostgreSQL plans
 each once per connection; everything a caller says is a parameter.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
@@ -132,7 +134,7 @@ class Search:
     profile: Profile
     model_id: int
     dimensions: int
-    vector: Vector | None
+    vector: Vector | None = None
     neighbours: Sequence[Neighbour] | None = None
     """The nearest memories as an index outside of the database found them."""
     wanted: int = 10
@@ -140,14 +142,15 @@ class Search:
     """Whether the filters are so narrow that their rows are listed first."""
 
     @property
+    def narrowed(self) -> bool:
+        """Whether filters leave but a part of the scope."""
+        return bool(conditions(replace(self.filters, user_id=None)))
+
+    @property
     def way(self) -> How:
         if self.by_name:
             return "named"
         return "large" if self.scope.is_large else "exact"
-
-    @property
-    def text_way(self) -> How:
-        return "none" if self.profile.mode == "vector" and self.way != "named" else self.way
 
     @property
     def vector_way(self) -> How:
@@ -158,34 +161,79 @@ class Search:
         return "exact" if self.way == "large" and not self.scope.in_graph else self.way
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the words of a question found: the best memories by BM25, best first, and what was counted on the way."""
+
+    ids: Sequence[UUID] = ()
+    terms: Sequence[int] = ()
+    """The hashes of the question's lexemes; a term's place here is its column in the ranking."""
+    frequencies: Sequence[float] = ()
+    """Of each term, the rows of the scope that hold it."""
+    documents: float = 0.0
+    average_length: float = 1.0
+
+
+PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan"}
+
+
 def planner_settings(search: Search) -> dict[str, str]:
-    """Settings for the search's transaction: plan once, and in a large scope walk the HNSW index in its order."""
-    settings = {"plan_cache_mode": "force_generic_plan"}
+    """Settings for the second statement: in a large scope it walks the HNSW index in its order."""
     if search.vector_way == "large":
-        settings |= HNSW_SETTINGS | {"enable_sort": "off"}
-    return settings
+        return PLANNED_ONCE | HNSW_SETTINGS | {"enable_sort": "off"}
+    return PLANNED_ONCE
 
 
-def find(search: Search) -> Found:
+def find_by_words(search: Search) -> tuple[Search, Words]:
+    """What the words find, in the tenant scope that is open, and the search as it goes on.
+
+    A conversation is small: its rows are listed, unless there are too many of them.
+    """
+    if search.filters.conversation_id is not None:
+        by_name = replace(search, by_name=True)
+        words = _words(by_name)
+        if words.documents < NAMED:
+            return by_name, words
+    if search.profile.mode == "vector":
+        return search, Words()
+    return search, _words(search)
+
+
+def find(search: Search, words: Words) -> Found:
     """The candidates of a search, in the tenant scope that is open.
 
     Filters that leave little of a large scope can starve its indexes; then their rows are listed instead.
     """
-    narrow = search.filters.conversation_id is not None
-    if narrow:
-        found = _run(replace(search, by_name=True))
-        if found.scope.documents < NAMED:
-            return found
-    found = _run(search)
-    narrowed = narrow or conditions(replace(search.filters, user_id=None))
-    if search.scope.is_large and narrowed and len(found.ids) < search.wanted:
-        found = _run(replace(search, by_name=True))
+    found = _pool(search, words)
+    if search.scope.is_large and search.narrowed and not search.by_name and len(found.ids) < search.wanted:
+        search = replace(search, by_name=True)
+        found = _pool(search, _words(search))
     return found
 
 
-def _run(search: Search) -> Found:
-    sql = statement(
-        text=search.text_way,
+def _words(search: Search) -> Words:
+    sql = words_statement(
+        way=search.way,
+        scoped=search.filters.user_id is not None,
+        conditions=(LIVE, *conditions(search.filters)),
+        candidates=_enough(search.wanted),
+    )
+    k1, b = saturation(search.profile, TYPICAL_LENGTH)
+    params = {
+        "tenant": search.tenant_id,
+        "language": search.language,
+        "query": search.text[:10_000],
+        "k1": k1,
+        "b": b,
+        "documents": search.scope.rows,
+        **filter_params(search.filters),
+    }
+    [row] = fetch_prepared(sql, params)
+    return Words(*row)
+
+
+def _pool(search: Search, words: Words) -> Found:
+    sql = pool_statement(
         vectors=search.vector_way,
         scoped=search.filters.user_id is not None,
         conditions=(LIVE, *conditions(search.filters)),
@@ -194,7 +242,18 @@ def _run(search: Search) -> Found:
         candidates=_enough(search.wanted),
         seeds=SEEDS if search.profile.mode == "hybrid" else 0,
     )
-    return _found(fetch_prepared(sql, _params(search)))
+    params: dict[str, Any] = {
+        "tenant": search.tenant_id,
+        "text_ids": [] if search.profile.mode == "vector" else list(words.ids),
+        "terms": list(words.terms),
+        **filter_params(search.filters),
+    }
+    if search.vector is not None:
+        params["vector"] = HalfVector(search.vector)
+    if search.neighbours is not None:
+        params["near_ids"] = [each.memory_id for each in search.neighbours]
+        params["near_cosines"] = [each.similarity for each in search.neighbours]
+    return _found(fetch_prepared(sql, params), words)
 
 
 def _enough(wanted: int) -> int:
@@ -205,37 +264,20 @@ def _enough(wanted: int) -> int:
     return candidates
 
 
-def _params(search: Search) -> dict[str, Any]:
-    k1, b = saturation(search.profile, TYPICAL_LENGTH)
-    vector = np.zeros(search.dimensions, np.float32) if search.vector is None else search.vector
-    params: dict[str, Any] = {
-        "tenant": search.tenant_id,
-        "language": search.language,
-        "query": search.text[:10_000],
-        "vector": HalfVector(vector),
-        "k1": k1,
-        "b": b,
-        "documents": search.scope.rows,
-        **filter_params(search.filters),
+@cache
+def words_statement(*, way: How, scoped: bool, conditions: tuple[str, ...], candidates: int) -> str:
+    """The first statement for one way of searching; the same text each time, so that it is prepared once."""
+    hits = {
+        "exact": ("hits_exact", "bm25"),
+        "named": ("named", "hits_named", "bm25"),
+        "large": ("hits_pruned",),
     }
-    if search.neighbours is not None:
-        params["near_ids"] = [each.memory_id for each in search.neighbours]
-        params["near_cosines"] = [each.similarity for each in search.neighbours]
-    return params
-
-
-TEXT_PARTS: Mapping[How, tuple[str, ...]] = {
-    "exact": ("hits_exact", "bm25", "text_best"),
-    "named": ("hits_named", "bm25", "text_best"),
-    "large": ("hits_pruned", "text_best"),
-    "none": ("text_none",),
-}
+    return _statement(("terms", *hits[way], "text_best", "words"), scoped, conditions, candidates)
 
 
 @cache
-def statement(
+def pool_statement(
     *,
-    text: How,
     vectors: How,
     scoped: bool,
     conditions: tuple[str, ...],
@@ -244,17 +286,37 @@ def statement(
     candidates: int,
     seeds: int,
 ) -> str:
-    """The statement for one way of searching; the same text each time, so that it is prepared once.
-
-    Limits stand in it as numbers: of a parameter the planner would have to assume that it is large.
-    """
-    parts = ["terms", *TEXT_PARTS[text], f"vectors_{vectors}", "pool"]
+    """The second statement for one way of searching."""
+    listed = ("named",) if vectors == "named" else ()
     places = {
-        "{filters}": " AND ".join(conditions),
+        "{cosine}": COSINE if vectors != "none" else "NULL::float8",
         "{model}": str(int(model_id)),
         "{dimensions}": str(int(dimensions)),
-        "{candidates}": str(int(candidates)),
         "{seeds}": str(int(seeds)),
+    }
+    parts = ("begin", *listed, f"vectors_{vectors}", "pool")
+    return _statement(parts, scoped, conditions, candidates, places)
+
+
+# Of the candidates that the vectors did not find themselves.
+COSINE = """coalesce(c.cosine, (
+           SELECT max(1 - (v.embedding::halfvec({dimensions}) <=> %(vector)s::halfvec({dimensions})))
+           FROM memories_memoryvector v WHERE v.memory_id = c.id AND v.model_id = {model}
+       ))"""
+
+
+def _statement(
+    parts: Iterable[str],
+    scoped: bool,
+    conditions: tuple[str, ...],
+    candidates: int,
+    places: Mapping[str, str] | None = None,
+) -> str:
+    """Limits stand in it as numbers: of a parameter the planner would have to assume that it is large."""
+    places = {
+        **(places or {}),
+        "{filters}": " AND ".join(conditions),
+        "{candidates}": str(int(candidates)),
         # Those that common words may still lift among the best.
         "{chosen}": str(4 * int(candidates)),
         "{reach}": str(REACH),
@@ -266,41 +328,48 @@ def statement(
         },
     }
     sql = "".join((SQL / f"{part}.sql").read_text() for part in parts)
-    for place, text_ in places.items():
-        sql = sql.replace(place, text_)
+    for place, text in places.items():
+        sql = sql.replace(place, text)
     return sql
 
 
-def _found(rows: Sequence[tuple[Any, ...]]) -> Found:
+def _found(rows: Sequence[tuple[Any, ...]], words: Words) -> Found:
+    scope = Scope(
+        int(words.documents), words.average_length, np.array(words.frequencies, np.float64).astype(np.int32)
+    )
     if not rows:
-        return Found([], np.zeros(0), _no_candidates(), Scope(0, 1.0, np.zeros(0, np.int32)))
-    (ids, conversations, turns, speakers, roles, occurred, lengths, importance, asks, cosines, frequencies,
-     documents, average_length, document_frequencies) = zip(*rows, strict=True)  # fmt: skip
+        return Found([], np.zeros(0), _no_candidates(len(words.terms)), scope)
+    (ids, conversations, turns, speakers, roles, occurred, lengths, importance, asks, cosines, slots,
+     frequencies) = zip(*rows, strict=True)  # fmt: skip
     codes = {conversation: code for code, conversation in enumerate({*conversations} - {None})}
     columns = Candidates(
-        frequencies=np.array([row or [] for row in frequencies], dtype=np.int16).reshape(len(rows), -1),
-        lengths=np.array(lengths, dtype=np.int32),
-        cosines=np.array([np.nan if cosine is None else cosine for cosine in cosines], dtype=np.float32),
-        conversations=np.array([codes.get(each, -1) for each in conversations], dtype=np.int32),
-        turns=np.array([turn or 0 for turn in turns], dtype=np.int32),
+        frequencies=_dense(slots, frequencies, len(words.terms)),
+        lengths=np.array(lengths, np.int32),
+        # None becomes NaN: a memory that has no vector yet.
+        cosines=np.array(cosines, np.float32),
+        conversations=np.array([codes.get(each, -1) for each in conversations], np.int32),
+        turns=np.array([turn or 0 for turn in turns], np.int32),
         speakers=speakers,
-        roles=np.array([ROLES.get(role, ROLE_NONE) for role in roles], dtype=np.int8),
-        occurred=np.array(
-            [each.astimezone(UTC).replace(tzinfo=None) for each in occurred], dtype="datetime64[s]"
-        ),
-        asks=np.array(asks, dtype=np.bool_),
+        roles=np.array([ROLES.get(role, ROLE_NONE) for role in roles], np.int8),
+        occurred=np.array(occurred, np.int64).astype("datetime64[s]"),
+        asks=np.array(asks, np.bool_),
     )
-    scope = Scope(
-        int(documents[0]),
-        float(average_length[0]),
-        np.array(document_frequencies[0] or [], dtype=np.float64).astype(np.int32),
-    )
-    return Found(list(ids), np.array(importance, dtype=np.float64), columns, scope)
+    return Found(list(ids), np.array(importance, np.float64), columns, scope)
 
 
-def _no_candidates() -> Candidates:
+def _dense(
+    slots: Sequence[Sequence[int]], frequencies: Sequence[Sequence[int]], terms: int
+) -> NDArray[np.int16]:
+    """(candidates, terms): how often each candidate holds each term."""
+    counts = np.zeros((len(slots), terms), np.int16)
+    rows = np.repeat(np.arange(len(slots)), [len(each) for each in slots])
+    counts[rows, np.array([*chain.from_iterable(slots)], np.intp) - 1] = [*chain.from_iterable(frequencies)]
+    return counts
+
+
+def _no_candidates(terms: int) -> Candidates:
     return Candidates(
-        frequencies=np.zeros((0, 0), np.int16),
+        frequencies=np.zeros((0, terms), np.int16),
         lengths=np.zeros(0, np.int32),
         cosines=np.zeros(0, np.float32),
         conversations=np.zeros(0, np.int32),

@@ -31,6 +31,9 @@ from memos_project.redis import client
 
 log = structlog.get_logger(__name__)
 
+# How long the work of a tenant gathers before a worker looks at it.
+GATHERING_SECONDS = 0.1
+
 # Materialized: a nested loop would run the subquery again for each row, and each time it would find others due.
 CLAIM = """
 WITH due AS MATERIALIZED (
@@ -58,13 +61,15 @@ class Claim:
 
 
 def wake(tenant_id: UUID) -> None:
-    """Have a worker look at a tenant's backlog soon; one message is enough until a worker has begun.
+    """Have a worker look at a tenant's backlog in a moment; one message is enough until it does.
 
-    Nothing is lost if it cannot be sent: the sweep finds the rows.
+    What is written until then shares its batch, and its writers send nothing. Nothing is lost if it cannot be sent: the sweep finds the rows.
     """
     try:
         if client().set(_wake_key(tenant_id), 1, nx=True, ex=10):
-            current_app.send_task("memories.tasks.index_memories", args=[str(tenant_id)])
+            current_app.send_task(
+                "memories.tasks.index_memories", args=[str(tenant_id)], countdown=GATHERING_SECONDS
+            )
     except (redis.RedisError, KombuError, OSError) as error:
         log.warning("indexing left to the sweep", error=str(error))
 

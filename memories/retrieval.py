@@ -1,15 +1,16 @@
 """The read path: from a question to ranked memories, whichever door it came through.
 
-    embed the question -> candidates (vectors, words, the turns around hits) -> fuse -> token vectors ->
-    importance and recency -> threshold, duplicates, budget -> hydrate
+    candidates by words, while the question is embedded -> by vectors, and the turns around hits -> fuse ->
+    token vectors -> importance and recency -> threshold, duplicates, budget -> hydrate
 
 What is searched is decided in ``candidates``; how candidates become an order is ``ranking``, pure numpy.
 """
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -156,8 +157,7 @@ def recall(tenant: TenantInfo, query: Query) -> Recall:
     scope = scope_of(tenant.id, query.filters.user_id)
     question = read_question(query.text, scope.speakers)
     degraded: list[str] = []
-    with _timed("embed"):
-        embedded = _embed(model, dense_text(query.text, scope.speakers), profile, degraded)
+    vector = _beside.submit(_embed, model, dense_text(query.text, scope.speakers), profile)
     search = Search(
         tenant_id=tenant.id,
         language=tenant.language,
@@ -167,13 +167,22 @@ def recall(tenant: TenantInfo, query: Query) -> Recall:
         profile=profile,
         model_id=model.id,
         dimensions=model.spec.dimensions,
+        wanted=query.top_k,
+    )
+    with _timed("words"), tenant_scope(tenant.id, settings=candidates.PLANNED_ONCE):
+        search, words = candidates.find_by_words(search)
+    with _timed("embed"):
+        embedded = vector.result()
+    if embedded is None and profile.mode != "text":
+        degraded.append("vectors")
+    search = replace(
+        search,
         vector=embedded.vector if embedded else None,
         neighbours=_nearest(tenant.id, model, embedded, query, scope, degraded),
-        wanted=query.top_k,
     )
     with tenant_scope(tenant.id, settings=candidates.planner_settings(search)):
         with _timed("candidates"):
-            found = candidates.find(search)
+            found = candidates.find(search, words)
         with _timed("rank"):
             ranking = _rank(tenant.id, query, question, found, profile, model, embedded)
             scores, order = _scored(found, ranking, profile)
@@ -225,7 +234,12 @@ def _embed_query(spec: ModelSpec, text: str) -> EmbeddedQuery:
     return get_embedder(spec).embed_query(text)
 
 
-def _embed(model: ActiveModel, text: str, profile: Profile, degraded: list[str]) -> EmbeddedQuery | None:
+# A question is embedded while the database looks its words up; both leave Python's lock to others.
+_beside = ThreadPoolExecutor(32, thread_name_prefix="embed")
+
+
+def _embed(model: ActiveModel, text: str, profile: Profile) -> EmbeddedQuery | None:
+    """The question's vectors; None where none are wanted, or the provider does not answer."""
     if profile.mode == "text":
         return None
     metrics.CACHE.labels(cache="query embeddings", outcome="asked").inc()
@@ -237,7 +251,6 @@ def _embed(model: ActiveModel, text: str, profile: Profile, degraded: list[str])
         ValueError,
     ) as error:  # ValueError: options that make no sense
         log.warning("searched without vectors", error=str(error))
-        degraded.append("vectors")
         return None
 
 

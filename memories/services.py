@@ -27,11 +27,14 @@ SQL = Path(__file__).parent / "sql"
 REMEMBER = (SQL / "remember.sql").read_text()
 FIND_SAME = (SQL / "find_same.sql").read_text()
 
+# One look-up for each, in the order they are named.
 LOCK_CONVERSATIONS = """
-SELECT c.user_id, c.key, c.id
+SELECT wanted.user_id, wanted.key, c.id
 FROM unnest(%(users)s::text[], %(keys)s::text[]) AS wanted (user_id, key)
-JOIN memories_conversation c ON c.tenant_id = %(tenant)s AND c.user_id = wanted.user_id AND c.key = wanted.key
-ORDER BY c.user_id, c.key FOR NO KEY UPDATE OF c
+CROSS JOIN LATERAL (
+    SELECT c.id FROM memories_conversation c
+    WHERE c.tenant_id = %(tenant)s AND c.user_id = wanted.user_id AND c.key = wanted.key FOR NO KEY UPDATE
+) c
 """
 
 # What a revision may change; everything else says where a memory came from.

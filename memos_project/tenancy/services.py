@@ -13,11 +13,13 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from memos_project.db import tenant_scope
+from memos_project.db import fetch_prepared, tenant_scope
 from memos_project.errors import Conflict, InvalidInput, NotFound
 from memos_project.tenancy.models import ApiKey, Tenant
 
 KEY_MARK = "mos_"
+
+FIND_TENANT = "SELECT id, slug, language, overrides::text FROM tenancy_tenant WHERE {} = %s AND active"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +85,14 @@ def tenant_info(tenant: Tenant) -> TenantInfo:
 def find_tenant(reference: str) -> TenantInfo:
     """A tenant by its id or its slug; raises NotFound."""
     try:
-        wanted: dict[str, Any] = {"id": UUID(reference)}
+        found = fetch_prepared(FIND_TENANT.format("id"), [UUID(reference)])
     except ValueError:
-        wanted = {"slug": reference}
-    # No slug has a NUL, and PostgreSQL cannot be asked for one.
-    tenant = None if "\0" in reference else Tenant.objects.filter(**wanted, active=True).first()
-    if tenant is None:
+        # No slug has a NUL, and PostgreSQL cannot be asked for one.
+        found = [] if "\0" in reference else fetch_prepared(FIND_TENANT.format("slug"), [reference])
+    if not found:
         raise NotFound("There is no such tenant.", field="tenant_id")
-    return tenant_info(tenant)
+    *named, overrides = found[0]
+    return TenantInfo(*named, orjson.loads(overrides))
 
 
 def create_tenant(*, slug: str, name: str = "", language: str = Tenant.Language.ENGLISH) -> Tenant:

@@ -14,7 +14,8 @@ from memories.candidates import (
     conditions,
     filter_params,
     planner_settings,
-    statement,
+    pool_statement,
+    words_statement,
 )
 from memories.ranking import DEFAULT_PROFILE
 from memories.scopes import SearchScope, exact_limit, scope_of
@@ -48,18 +49,20 @@ class TestFilters:
 
 
 class TestStatement:
-    OPTIONS: ClassVar = {
-        "text": "exact", "vectors": "exact", "scoped": True, "conditions": tuple(conditions(FULL)), "model_id": 1,
-        "dimensions": 384, "candidates": 100, "seeds": 20,
-    }  # fmt: skip
+    SHARED: ClassVar = {"scoped": True, "conditions": tuple(conditions(FULL)), "candidates": 100}
+    OF_POOL: ClassVar = {"model_id": 1, "dimensions": 384, "seeds": 20}
 
-    def test_what_a_caller_says_is_never_part_of_it(self):
-        made = statement(**self.OPTIONS)
-        assert "{" not in made.replace("'{}'", "")
-        assert "ann" not in made.split()
+    @pytest.mark.parametrize("way", ["exact", "named", "large"])
+    def test_what_a_caller_says_is_never_part_of_it(self, way):
+        for made in (
+            words_statement(way=way, **self.SHARED),
+            pool_statement(vectors=way, **self.SHARED, **self.OF_POOL),
+        ):
+            assert "{" not in made.replace("'{}'", "")
+            assert "ann" not in made.split()
 
     def test_it_is_the_same_text_each_time(self):
-        assert statement(**self.OPTIONS) is statement(**self.OPTIONS)
+        assert words_statement(way="exact", **self.SHARED) is words_statement(way="exact", **self.SHARED)
 
     @pytest.mark.parametrize(
         ("large", "mode", "vector"), [*product([False, True], ["hybrid", "text", "vector"], [False, True])]
@@ -73,7 +76,7 @@ class TestStatement:
                 vector=np.full(384, 1 / 384**0.5, np.float32) if vector else None,
             )  # fmt: skip
             with tenant_scope(tenant.id, settings=planner_settings(search)):
-                found = candidates.find(search)
+                found = candidates.find(*candidates.find_by_words(search))
             assert len(found.ids) == len(found.importance) == len(found.columns.lengths)
             if filters is FULL:
                 assert found.ids == []

@@ -322,12 +322,13 @@ def test_a_question_costs_the_same_whatever_it_finds(tenant, remember, indexed, 
     remember(*(f"cat {n}" for n in range(60)), conversation_id="c")
     indexed()
     recall(tenant, Query(text="cat"))  # looks at the scope, once in half a minute
-    # savepoint, tenant, candidates, token vectors, rows, turns around, former tenant, savepoint's end
-    with django_assert_num_queries(8):
+    # Each scope adds four (savepoint, tenant, former tenant, savepoint's end): words; then candidates,
+    # token vectors, rows, turns around.
+    with django_assert_num_queries(13):
         recall(tenant, Query(text="cat", context=2, explain=True))
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(13):
         recall(tenant, Query(text="cat 7", context=2, top_k=50))
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(12):
         recall(tenant, Query(text="cat 7"))
 
 
@@ -407,9 +408,9 @@ class TestBm25:
     @pytest.fixture
     def _few_postings(self, monkeypatch):
         monkeypatch.setattr(candidates, "POSTINGS", 60)
-        candidates.statement.cache_clear()
+        candidates.words_statement.cache_clear()
         yield
-        candidates.statement.cache_clear()
+        candidates.words_statement.cache_clear()
 
     @pytest.mark.usefixtures("_few_postings")
     def test_pruning_keeps_the_best(self, corpus, monkeypatch):

@@ -186,6 +186,12 @@ class TestTenants:
         with pytest.raises(NotFound):
             find_tenant(reference)
 
+    def test_its_overrides_are_kept(self, tenant):
+        overrides = {"ranking": {"reach": 2}}
+        Tenant.objects.filter(pk=tenant.id).update(overrides=overrides)
+        for reference in (tenant.slug, str(tenant.id)):
+            assert find_tenant(reference).overrides == overrides
+
     def test_a_language_is_kept(self, tenant):
         assert find_tenant(make_tenant(language="german").slug).language == "german"
 

@@ -1,10 +1,5 @@
--- A scope that the filters name row by row (a conversation, or what a large scope hardly holds): list the
--- rows first, then look up their postings one by one.
-, named AS MATERIALIZED (
-    SELECT m.id, m.owner, m.length FROM memories_memory m
-    WHERE m.tenant_id = %(tenant)s AND {filters}
-    ORDER BY m.id DESC LIMIT {named}
-), hits AS MATERIALIZED (
+-- The postings of the rows that were named are looked up one by one.
+, hits AS MATERIALIZED (
     SELECT t.slot, p.memory_id, p.frequency, p.length
     FROM named n CROSS JOIN terms t
     JOIN memories_posting p ON p.tenant_id = %(tenant)s AND p.term = t.term AND p.owner = n.owner AND p.memory_id = n.id

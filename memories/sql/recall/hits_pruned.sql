@@ -5,15 +5,16 @@
            greatest(coalesce(max(s.total_length)::float8 / nullif(max(s.documents), 0), 20), 1)::float8 AS average_length
     FROM memories_textstatistics s WHERE s.tenant_id = %(tenant)s
 ), known AS MATERIALIZED (
-    SELECT t.slot, t.term, coalesce(f.documents, r.documents)::float8 AS documents
+    SELECT t.slot, t.term, coalesce(f.documents, rare.documents)::float8 AS documents
     FROM terms t
     LEFT JOIN memories_frequentterm f ON f.tenant_id = %(tenant)s AND f.term = t.term
-    LEFT JOIN LATERAL (
+    CROSS JOIN LATERAL (
         -- What was not frequent when it was counted is rare now, or nearly so.
         SELECT count(*) AS documents FROM (
-            SELECT FROM memories_posting p WHERE p.tenant_id = %(tenant)s AND p.term = t.term LIMIT 2000
+            SELECT FROM memories_posting p
+            WHERE f.term IS NULL AND p.tenant_id = %(tenant)s AND p.term = t.term LIMIT 2000
         ) counted
-    ) r ON f.term IS NULL
+    ) rare
 ), ranked AS MATERIALIZED (
     SELECT k.*, sum(k.documents) OVER (ORDER BY k.documents, k.slot) AS read, row_number() OVER (ORDER BY k.documents, k.slot) AS place
     FROM known k WHERE k.documents > 0
@@ -37,16 +38,20 @@
     GROUP BY h.memory_id, h.owner
     ORDER BY part DESC
     LIMIT {chosen}
+), rest AS (
+    SELECT p.memory_id,
+           sum(w.idf[r.slot] * p.frequency * (%(k1)s::float8 + 1)
+               / (p.frequency + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * p.length / s.average_length))) AS part
+    FROM (SELECT c.owner, array_agg(c.memory_id) AS ids FROM chosen c GROUP BY c.owner) o
+    CROSS JOIN ranked r CROSS JOIN weights w CROSS JOIN scope s
+    CROSS JOIN LATERAL (
+        -- An owner's at once: one way down the index for each word, not one for each word and memory.
+        SELECT p.memory_id, p.frequency, p.length FROM memories_posting p
+        WHERE p.tenant_id = %(tenant)s AND p.term = r.term AND p.owner = o.owner AND p.memory_id = ANY(o.ids) OFFSET 0
+    ) p
+    WHERE r.read > {postings} AND r.place > 1
+    GROUP BY p.memory_id
 ), scored AS (
     SELECT c.memory_id, c.part + coalesce(rest.part, 0) AS bm25
-    FROM chosen c
-    LEFT JOIN LATERAL (
-        SELECT sum(w.idf[r.slot] * p.frequency * (%(k1)s::float8 + 1)
-               / (p.frequency + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * p.length / s.average_length))) AS part
-        FROM ranked r
-        CROSS JOIN weights w CROSS JOIN scope s
-        JOIN memories_posting p
-            ON p.tenant_id = %(tenant)s AND p.term = r.term AND p.owner = c.owner AND p.memory_id = c.memory_id
-        WHERE r.read > {postings} AND r.place > 1
-    ) rest ON true
+    FROM chosen c LEFT JOIN rest ON rest.memory_id = c.memory_id
 )

@@ -1,6 +1,6 @@
 -- All candidates: the best of each list and the turns around the very best, with what the ranking needs.
 , seeds AS MATERIALIZED (
-    (SELECT id FROM text_best ORDER BY bm25 DESC LIMIT {seeds})
+    (SELECT id FROM text_best WHERE place <= {seeds})
     UNION
     (SELECT id FROM vector_best ORDER BY cosine DESC LIMIT {seeds})
 ), spans AS MATERIALIZED (
@@ -15,24 +15,27 @@
     ) n
 ), pool AS MATERIALIZED (
     SELECT id FROM text_best UNION SELECT id FROM vector_best UNION SELECT id FROM around
-), facts AS (
-    SELECT s.documents, s.average_length, w.frequencies FROM scope s CROSS JOIN weights w
+), candidates AS MATERIALIZED (
+    SELECT m.*, b.cosine
+    FROM pool
+    CROSS JOIN LATERAL (
+        -- One look-up a candidate; left to itself, the planner may read the whole table for a few hundred.
+        SELECT m.id, m.owner, m.conversation_id, m.turn, m.speaker, m.role, m.occurred_at, m.length, m.importance,
+               rtrim(m.content) LIKE '%%?' AS asks
+        FROM memories_memory m WHERE m.id = pool.id AND m.tenant_id = %(tenant)s AND {filters} OFFSET 0
+    ) m
+    LEFT JOIN vector_best b ON b.id = pool.id
+), counted AS (
+    -- An owner's candidates at once: one way down the index for each word, not one for each word and candidate.
+    SELECT p.memory_id, array_agg(t.slot::int) AS slots, array_agg(p.frequency) AS frequencies
+    FROM (SELECT c.owner, array_agg(c.id) AS ids FROM candidates c GROUP BY c.owner) o
+    CROSS JOIN unnest(%(terms)s::bigint[]) WITH ORDINALITY AS t (term, slot)
+    CROSS JOIN LATERAL (
+        SELECT p.memory_id, p.frequency FROM memories_posting p
+        WHERE p.tenant_id = %(tenant)s AND p.term = t.term AND p.owner = o.owner AND p.memory_id = ANY(o.ids) OFFSET 0
+    ) p
+    GROUP BY p.memory_id
 )
-SELECT m.id, m.conversation_id, m.turn, m.speaker, m.role, m.occurred_at, m.length, m.importance,
-       rtrim(m.content) LIKE '%%?' AS asks,
-       (
-           SELECT max(1 - (v.embedding::halfvec({dimensions}) <=> %(vector)s::halfvec({dimensions})))
-           FROM memories_memoryvector v WHERE v.memory_id = m.id AND v.model_id = {model}
-       ) AS cosine,
-       (
-           SELECT array_agg(coalesce(p.frequency, 0) ORDER BY t.slot)
-           FROM terms t LEFT JOIN memories_posting p
-               ON p.tenant_id = %(tenant)s AND p.term = t.term AND p.owner = m.owner AND p.memory_id = m.id
-       ) AS frequencies,
-       facts.documents, facts.average_length, facts.frequencies
-FROM pool
-CROSS JOIN LATERAL (
-    -- One look-up a candidate; left to itself, the planner may read the whole table for a few hundred.
-    SELECT * FROM memories_memory m WHERE m.id = pool.id AND m.tenant_id = %(tenant)s AND {filters} OFFSET 0
-) m
-CROSS JOIN facts
+SELECT c.id, c.conversation_id, c.turn, c.speaker, c.role, extract(epoch FROM c.occurred_at)::bigint, c.length, c.importance, c.asks,
+       {cosine}, coalesce(f.slots, '{}'), coalesce(f.frequencies, '{}')
+FROM candidates c LEFT JOIN counted f ON f.memory_id = c.id
