@@ -65,7 +65,7 @@ def fill(model: EmbeddingModel) -> Iterator[int]:
         for some in projections.wanting(tenant_id, model):
             indexing.enqueue(tenant_id, some)
             indexing.drain(tenant_id)
-            yield len(some)
+            yield len(some) - len(projections.still_wanting(tenant_id, model, some))
     if vector_index().in_database:
         PgVectorIndex().create(model.indexed())
 
@@ -84,7 +84,9 @@ def switch(model: EmbeddingModel) -> None:
         PgVectorIndex().create(model.indexed())
     with transaction.atomic():
         EmbeddingModel.objects.filter(state=states.ACTIVE).exclude(pk=model.pk).update(state=states.FILLING)
-        EmbeddingModel.objects.filter(pk=model.pk).update(state=states.ACTIVE)
+        kept = EmbeddingModel.objects.filter(pk=model.pk).exclude(state=states.RETIRED)
+        if not kept.update(state=states.ACTIVE):
+            raise Conflict(f"{model.name} is being dropped.", field="name")
 
 
 def drop(model: EmbeddingModel) -> None:
@@ -119,6 +121,8 @@ def rebuild(model: EmbeddingModel) -> Iterator[int]:
 
 def is_level(model: EmbeddingModel) -> bool:
     """Whether the configured index holds what the rows say, as far as counts of missing memories tell."""
+    if vector_index().in_database and not PgVectorIndex().is_built(model.indexed()):
+        return False
     for tenant_id in Tenant.objects.values_list("id", flat=True):
         if any(len(drift) for drift in projections.check(tenant_id) if drift.model == model):
             return False

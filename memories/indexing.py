@@ -13,6 +13,7 @@ from datetime import timedelta
 from itertools import batched
 from uuid import UUID
 
+import numpy as np
 import redis
 import structlog
 from celery import current_app
@@ -28,6 +29,7 @@ from memories.vectors import IndexMissing, IndexUnavailable, VectorPoint, vector
 from memories.vectors.pgvector import PgVectorIndex
 from memos_project.db import tenant_scope
 from memos_project.redis import client
+from memos_project.tenancy.models import Tenant
 
 log = structlog.get_logger(__name__)
 
@@ -146,24 +148,16 @@ def _level(tenant_id: UUID, claims: Sequence[Claim]) -> None:
             Memory.objects.filter(tenant_id=tenant_id, pk__in=memory_ids).select_related("conversation")
         )
         models = list(EmbeddingModel.objects.exclude(state=EmbeddingModel.State.RETIRED))
-        held = _held(tenant_id, memory_ids)
+        held = {model.pk: PgVectorIndex().held(tenant_id, model.indexed(), memory_ids) for model in models}
     index = vector_index()
     made: list[tuple[EmbeddingModel, dict[UUID, Embedded]]] = []
     for model in models:
-        behind = [memory for memory in memories if held.get((memory.pk, model.pk)) != memory.content_hash]
+        behind = [memory for memory in memories if held[model.pk].get(memory.pk) != memory.content_hash]
         made.append((model, _embed(model, behind)))
     ours = _write(tenant_id, claims, memories, made, finish=index.in_database)
     if not index.in_database:
         _project(tenant_id, memories, memory_ids, models, ours)
         _finish(tenant_id, claims)
-
-
-def _held(tenant_id: UUID, memory_ids: Sequence[UUID]) -> dict[tuple[UUID, int], str]:
-    rows = MemoryVector.objects.filter(tenant_id=tenant_id, memory_id__in=memory_ids, chunk=0)
-    return {
-        (memory, model): digest
-        for memory, model, digest in rows.values_list("memory_id", "model_id", "content_hash")
-    }
 
 
 def text_of(memory: Memory) -> str:
@@ -280,7 +274,7 @@ def project(tenant_id: UUID, model: EmbeddingModel, memories: Sequence[Memory]) 
             .values_list("memory_id", "chunk", "embedding")
         )
     points = [
-        point_of(by_id[memory_id], chunk, vector.to_numpy().astype("float32"))
+        point_of(by_id[memory_id], chunk, np.array(vector, dtype=np.float32))
         for memory_id, chunk, vector in rows
     ]
     index = vector_index()
@@ -289,7 +283,20 @@ def project(tenant_id: UUID, model: EmbeddingModel, memories: Sequence[Memory]) 
     except IndexMissing:
         index.create(model.indexed())
         index.upsert(tenant_id, model.indexed(), points)
+        _enqueue_held(model)
     return len(points)
+
+
+def _enqueue_held(model: EmbeddingModel) -> None:
+    """Mark all memories that have a vector: an index that was lost holds none of them."""
+    for tenant_id in Tenant.objects.values_list("id", flat=True):
+        with tenant_scope(tenant_id), connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO memories_indexjob (memory_id, tenant_id)"
+                " SELECT memory_id, tenant_id FROM memories_memoryvector"
+                " WHERE tenant_id = %s AND model_id = %s AND chunk = 0 ON CONFLICT (memory_id) DO NOTHING",
+                [tenant_id, model.pk],
+            )
 
 
 def _finish(tenant_id: UUID, claims: Sequence[Claim]) -> None:

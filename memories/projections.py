@@ -28,6 +28,18 @@ WHERE m.tenant_id = %(tenant)s AND m.id = ANY(%(ids)s) AND EXISTS (
     )
 )
 """
+MISCOUNTED_WORDS = """
+SELECT m.id FROM memories_memory m
+WHERE m.tenant_id = %(tenant)s AND m.id = ANY(%(ids)s) AND EXISTS (
+    SELECT FROM (
+        SELECT memos_term(u.lexeme) AS term, sum(cardinality(u.positions)) AS frequency
+        FROM unnest(m.lexemes) u GROUP BY 1
+    ) said
+    JOIN memories_posting p
+        ON p.tenant_id = m.tenant_id AND p.term = said.term AND p.owner = m.owner AND p.memory_id = m.id
+    WHERE (p.frequency, p.length) <> (said.frequency, m.length)
+)
+"""
 LEFT_OVER_WORDS = """
 SELECT DISTINCT p.memory_id FROM memories_posting p
 WHERE p.tenant_id = %(tenant)s AND NOT EXISTS (
@@ -79,7 +91,7 @@ def repair(tenant_id: UUID, drift: Drift) -> None:
         with tenant_scope(tenant_id), connection.cursor() as cursor:
             for some in batched(drift.left_over, BATCH):
                 cursor.execute(DROP_WORDS, {"tenant": tenant_id, "ids": list(some)})
-            for some in batched({*drift.missing, *drift.left_over}, BATCH):
+            for some in batched({*drift.missing, *drift.stale, *drift.left_over}, BATCH):
                 cursor.execute(WRITE_WORDS, {"tenant": tenant_id, "ids": list(some)})
         return
     if drift.left_over:
@@ -102,6 +114,15 @@ def wanting(
             yield lacking
 
 
+def still_wanting(tenant_id: UUID, model: EmbeddingModel, ids: Sequence[UUID]) -> list[UUID]:
+    """Those of these memories that have no current vector of a model."""
+    with tenant_scope(tenant_id):
+        found = Memory.objects.filter(tenant_id=tenant_id, pk__in=ids)
+        rows = dict(found.values_list("pk", "content_hash"))
+    held = PgVectorIndex().held(tenant_id, model.indexed(), list(rows))
+    return [memory_id for memory_id, digest in rows.items() if held.get(memory_id) != digest]
+
+
 def project_all(tenant_id: UUID, model: EmbeddingModel) -> Iterator[int]:
     """Send a tenant's stored vectors to the configured index, batch by batch; yields how many memories went."""
     for rows in _rows(tenant_id):
@@ -116,9 +137,14 @@ def project_all(tenant_id: UUID, model: EmbeddingModel) -> Iterator[int]:
 def _rows(tenant_id: UUID) -> Iterator[dict[UUID, str]]:
     """Every memory's content hash, in batches in the order of ids."""
     last = UUID(int=0)
-    while True:
+    with tenant_scope(tenant_id):
+        # What comes later is queued for every model: a busy tenant must not be followed for ever.
+        end = Memory.objects.filter(tenant_id=tenant_id).order_by("-pk").values_list("pk", flat=True).first()
+    while end:
         with tenant_scope(tenant_id):
-            found = Memory.objects.filter(tenant_id=tenant_id, pk__gt=last).order_by("pk")[:BATCH]
+            found = Memory.objects.filter(tenant_id=tenant_id, pk__gt=last, pk__lte=end).order_by("pk")[
+                :BATCH
+            ]
             rows = dict(found.values_list("pk", "content_hash"))
         if not rows:
             return
@@ -130,6 +156,7 @@ def _check_words(tenant_id: UUID) -> Drift:
     drift = Drift("text")
     for rows in _rows(tenant_id):
         drift.missing += _ids(tenant_id, MISSING_WORDS, list(rows))
+        drift.stale += _ids(tenant_id, MISCOUNTED_WORDS, list(rows))
     drift.left_over = _ids(tenant_id, LEFT_OVER_WORDS, [])
     return drift
 
@@ -143,17 +170,34 @@ def _ids(tenant_id: UUID, sql: str, ids: Sequence[UUID]) -> list[UUID]:
 def _check_vectors(tenant_id: UUID, name: str, store: VectorIndex, model: EmbeddingModel) -> Drift:
     drift = Drift(name, model)
     for rows in _rows(tenant_id):
-        held = store.held(tenant_id, model.indexed(), list(rows))
-        queued = _queued(tenant_id, list(rows))
-        drift.missing += [each for each in rows if each not in held and each not in queued]
-        drift.stale += [
-            each
-            for each, digest in rows.items()
-            if each in held and held[each] != digest and each not in queued
-        ]
+        if behind := _behind(tenant_id, store, model, rows):
+            # A worker may have finished while we looked: what is behind still, and not queued, is adrift.
+            with tenant_scope(tenant_id):
+                again = Memory.objects.filter(tenant_id=tenant_id, pk__in=behind)
+                rows = dict(again.values_list("pk", "content_hash"))
+            behind = _behind(tenant_id, store, model, rows)
+        drift.missing += [each for each, held in behind.items() if held is None]
+        drift.stale += [each for each, held in behind.items() if held is not None]
     for some in store.scan(tenant_id, model.indexed(), batch=BATCH):
-        drift.left_over += _without_rows(tenant_id, [each.memory_id for each in some])
+        gone = _without_rows(tenant_id, [each.memory_id for each in some])
+        queued = _queued(tenant_id, gone)
+        gone = [each for each in gone if each not in queued]
+        held = store.held(tenant_id, model.indexed(), gone)
+        drift.left_over += [each for each in gone if each in held]
     return drift
+
+
+def _behind(
+    tenant_id: UUID, store: VectorIndex, model: EmbeddingModel, rows: dict[UUID, str]
+) -> dict[UUID, str | None]:
+    """Memories that are not held with their hash and not queued either, with the hash that is held."""
+    queued = _queued(tenant_id, list(rows))
+    held = store.held(tenant_id, model.indexed(), list(rows))
+    return {
+        each: held.get(each)
+        for each, digest in rows.items()
+        if held.get(each) != digest and each not in queued
+    }
 
 
 def _queued(tenant_id: UUID, ids: Sequence[UUID]) -> set[UUID]:

@@ -96,6 +96,16 @@ class PgVectorIndex(VectorIndex):
                 )
             )
 
+    def is_built(self, model: IndexedModel) -> bool:
+        """Whether the model's HNSW index is there and can be used."""
+        with _available(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass(%s) AND indisvalid)",
+                [self._index_name(model)],
+            )
+            row: tuple[bool] | None = cursor.fetchone()
+            return row == (True,)
+
     def drop(self, model: IndexedModel) -> None:
         with _owner() as cursor:
             cursor.execute(

@@ -91,8 +91,8 @@ def find_tenant(reference: str) -> TenantInfo:
         found = [] if "\0" in reference else fetch_prepared(FIND_TENANT.format("slug"), [reference])
     if not found:
         raise NotFound("There is no such tenant.", field="tenant_id")
-    *named, overrides = found[0]
-    return TenantInfo(*named, orjson.loads(overrides))
+    tenant_id, slug, language, overrides = found[0]
+    return TenantInfo(tenant_id, slug, language, orjson.loads(overrides))
 
 
 def create_tenant(*, slug: str, name: str = "", language: str = Tenant.Language.ENGLISH) -> Tenant:

@@ -9,6 +9,7 @@ from rich.table import Table
 from memories import embedding_models
 from memories.management.progress import follow
 from memories.models import EmbeddingModel
+from memories.vectors import IndexUnavailable
 from memos_project.errors import MemosError
 
 
@@ -44,6 +45,8 @@ class Command(BaseCommand):
             getattr(self, f"_{action}")(**options)
         except MemosError as error:
             raise CommandError(error.detail) from error
+        except IndexUnavailable as error:
+            raise CommandError(f"The vector index does not answer: {error}") from error
 
     def _list(self, **options: Any) -> None:
         table = Table("name", "provider", "dimensions", "state", "memories without")

@@ -1,11 +1,12 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from memories import embedding_models
 from memories.management.progress import follow
 from memories.models import EmbeddingModel, Memory
+from memories.vectors import IndexUnavailable
 from memos_project.db import tenant_scope
 from memos_project.tenancy.models import Tenant
 
@@ -19,6 +20,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, if_needed: bool, **options: Any) -> None:
+        try:
+            self._rebuild(if_needed=if_needed)
+        except IndexUnavailable as error:
+            raise CommandError(f"The vector index does not answer: {error}") from error
+
+    def _rebuild(self, *, if_needed: bool) -> None:
         for model in EmbeddingModel.objects.exclude(state=EmbeddingModel.State.RETIRED):
             if if_needed and embedding_models.is_level(model):
                 self.stdout.write(f"{model.name}: level, nothing to do.")
