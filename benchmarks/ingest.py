@@ -20,6 +20,7 @@ from stack import Client, timed  # sets Django up
 from memories.embeddings import Runtime, get_embedder
 from memories.models import EmbeddingModel
 from memos_project.settings import MEMOS_HOME
+from memos_project.tenancy.services import create_tenant
 
 
 def model_rate(texts: Sequence[str]) -> float:
@@ -35,15 +36,16 @@ def model_rate(texts: Sequence[str]) -> float:
 
 
 def ingest_rate(client: Client, texts: Sequence[str], *, batch: int) -> float:
-    """Messages a second from the first request until all are indexed."""
-    user = uuid4().hex
+    """Messages a second from the first request until all are indexed, into a tenant that is new."""
+    user, tenant = uuid4().hex, str(create_tenant(slug=f"ingest-{uuid4().hex[:12]}").id)
     started = time.perf_counter()
     for number, some in enumerate(batched(texts, batch)):
         messages = [{"content": text, "user_id": user, "conversation_id": f"c{number}"} for text in some]
-        last = client.call("POST", "/v1/messages", {"messages": messages})["results"][-1]["id"]
+        answer = client.call("POST", "/v1/messages", {"messages": messages, "tenant_id": tenant})
     while client.call("GET", "/v1/admin/health")["backlog"]:
         time.sleep(0.1)
-    if client.call("GET", f"/v1/memories/{last}/receipt")["state"] != "projected":
+    last = answer["results"][-1]["id"]
+    if client.call("GET", f"/v1/memories/{last}/receipt?tenant_id={tenant}")["state"] != "projected":
         raise SystemExit("the backlog is empty, yet a receipt says that a message is not indexed")
     return len(texts) / (time.perf_counter() - started)
 

@@ -36,17 +36,7 @@ log = structlog.get_logger(__name__)
 # How long the work of a tenant gathers before a worker looks at it.
 GATHERING_SECONDS = 0.1
 
-# Materialized: a nested loop would run the subquery again for each row, and each time it would find others due.
-CLAIM = """
-WITH due AS MATERIALIZED (
-    SELECT memory_id FROM memories_indexjob
-    WHERE tenant_id = %(tenant)s AND due_at <= statement_timestamp()
-    ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-)
-UPDATE memories_indexjob j SET due_at = now() + make_interval(secs => %(lease)s), attempts = j.attempts + 1
-FROM due WHERE j.memory_id = due.memory_id
-RETURNING j.memory_id, j.revision, j.attempts
-"""
+CLAIM = "SELECT memory_id, revision, attempts FROM memos_claim(%(tenant)s, %(lease)s, %(limit)s)"
 # Memories before their jobs, as whoever forgets or revises one takes them.
 HOLD_MEMORIES = """
 SELECT FROM memories_memory WHERE tenant_id = %s AND id = ANY(%s) ORDER BY id FOR KEY SHARE

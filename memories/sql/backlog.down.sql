@@ -1,4 +1,5 @@
 DROP FUNCTION memos_backlog();
+DROP FUNCTION memos_claim(uuid, double precision, integer);
 DROP TRIGGER memories_memory_enqueue_delete ON memories_memory;
 DROP TRIGGER memories_memory_enqueue_update ON memories_memory;
 DROP TRIGGER memories_memory_enqueue_insert ON memories_memory;

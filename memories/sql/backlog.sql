@@ -37,6 +37,29 @@ CREATE TRIGGER memories_memory_enqueue_delete AFTER DELETE ON memories_memory
 REFERENCING OLD TABLE AS old_rows
 FOR EACH STATEMENT EXECUTE FUNCTION memories_memory_enqueue();
 
+-- Takes jobs that are due, oldest first, by moving their due time to the end of a lease; none that another is taking.
+-- Each is changed where the cursor stands: how large a backlog is changes too fast for a planner's statistics, and
+-- a join planned for a small one reads a large one once for each job.
+CREATE FUNCTION memos_claim(of_tenant uuid, lease_seconds double precision, at_most integer)
+RETURNS TABLE (memory_id uuid, revision bigint, attempts integer) LANGUAGE plpgsql AS $$
+DECLARE
+    due CURSOR FOR
+        SELECT j.memory_id, j.revision, j.attempts FROM memories_indexjob j
+        WHERE j.tenant_id = of_tenant AND j.due_at <= statement_timestamp()
+        ORDER BY j.due_at LIMIT at_most FOR UPDATE SKIP LOCKED;
+BEGIN
+    FOR job IN due LOOP
+        UPDATE memories_indexjob j
+        SET due_at = statement_timestamp() + make_interval(secs => lease_seconds), attempts = j.attempts + 1
+        WHERE CURRENT OF due;
+        memory_id := job.memory_id;
+        revision := job.revision;
+        attempts := job.attempts + 1;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+
 -- The sweep and the metrics must see every tenant's backlog, and a role under row-level security sees one at a
 -- time: visit them in turn, in one round trip, and give out nothing but counts.
 CREATE FUNCTION memos_backlog()
