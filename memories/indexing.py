@@ -7,6 +7,7 @@ the transaction that makes the projections level, if the memory has not changed 
 
 import contextlib
 import random
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -36,6 +37,10 @@ log = structlog.get_logger(__name__)
 # How long the work of a tenant gathers before a worker looks at it.
 GATHERING_SECONDS = 0.1
 
+# Tenants for which this process has sent a message that no worker has begun with, and until when that is certain.
+_gathering: dict[UUID, float] = {}
+KEPT = 10_000
+
 CLAIM = "SELECT memory_id, revision, attempts FROM memos_claim(%(tenant)s, %(lease)s, %(limit)s)"
 # Memories before their jobs, as whoever forgets or revises one takes them.
 HOLD_MEMORIES = """
@@ -55,13 +60,20 @@ class Claim:
 def wake(tenant_id: UUID) -> None:
     """Have a worker look at a tenant's backlog in a moment; one message is enough until it does.
 
-    What is written until then shares its batch, and its writers send nothing. Nothing is lost if it cannot be sent: the sweep finds the rows.
+    What is written until then shares its batch, and its writers send nothing. Nothing is lost if it cannot be
+    sent: the sweep finds the rows.
     """
+    if time.monotonic() < _gathering.get(tenant_id, 0.0):
+        return
     try:
         if client().set(_wake_key(tenant_id), 1, nx=True, ex=10):
             current_app.send_task(
                 "memories.tasks.index_memories", args=[str(tenant_id)], countdown=GATHERING_SECONDS
             )
+            if len(_gathering) >= KEPT:
+                _gathering.clear()
+            # Half the time, should the worker's clock be ahead.
+            _gathering[tenant_id] = time.monotonic() + GATHERING_SECONDS / 2
     except (redis.RedisError, KombuError, OSError) as error:
         log.warning("indexing left to the sweep", error=str(error))
 

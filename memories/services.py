@@ -4,7 +4,7 @@ import hashlib
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -81,6 +81,8 @@ class Remembered:
     def status(self) -> str:
         return "created" if self.created else "duplicate"
 
+
+SAID = tuple(each.name for each in fields(NewMemory))
 
 type Identity = tuple[str, str | None, UUID | None, str, str]
 
@@ -175,7 +177,7 @@ def _rows(
         conversation = conversations.get((item.user_id, item.conversation_id))
         if conversation:
             places[conversation] += 1
-        row = asdict(item)
+        row = {name: getattr(item, name) for name in SAID}
         row.update(
             place=place,
             role=role_of(item),

@@ -53,6 +53,7 @@ def _nothing_known() -> None:
     """Forget what a process remembers of the database between requests."""
     retrieval._active = None
     scopes.forget_all()
+    indexing._gathering.clear()
 
 
 @pytest.fixture

@@ -27,7 +27,8 @@ WITH offered AS (
         o.importance_explicit, o.importance_computed, coalesce(o.occurred_at, now()), o.valid_from, o.valid_to,
         o.expires_at, o.pinned, o.language
     FROM numbered o LEFT JOIN last_turns t ON t.id = o.conversation_id
-    ORDER BY o.user_id, o.external_id, o.conversation_id, o.kind, o.content_hash, o.place
+    ORDER BY o.user_id, o.external_id,
+             CASE WHEN o.external_id IS NULL THEN (o.conversation_id, o.kind, o.content_hash) END, o.place
     ON CONFLICT DO NOTHING
     RETURNING id, user_id, external_id, conversation_id, kind, content_hash
 ), audited AS (

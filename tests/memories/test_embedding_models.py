@@ -2,7 +2,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from io import StringIO
-from itertools import cycle, islice
+from itertools import cycle, islice, takewhile
 from threading import Event
 
 import pytest
@@ -88,8 +88,8 @@ def the_first():
     return EmbeddingModel.objects.get(pk=1)
 
 
-def filled(**fields):
-    model = add(SECOND | fields)
+def filled():
+    model = add(SECOND)
     assert sum(fill(model)) == 3
     return model
 
@@ -413,28 +413,27 @@ class TestCommand:
 
 @contextmanager
 def searching(tenant, texts):
-    """Threads that search on and on: the models they searched with, and what was not found as it should be."""
+    """Threads that search on and on: the models they searched with, and what was raised or not found."""
     stop, models, wrong = Event(), set(), []
 
     def search():
         try:
-            for text in cycle(texts):
+            for text in takewhile(lambda text: not stop.is_set(), cycle(texts)):
                 models.add(retrieval.active_model().spec.name)
                 if (answer := ask(tenant, text)) != ([text], []):
                     wrong.append((text, answer))
-                if stop.is_set():
-                    return
+        except Exception as error:
+            wrong.append(error)
         finally:
             connection.close()
 
     with ThreadPoolExecutor(3) as pool:
-        searches = [pool.submit(search) for _ in range(3)]
+        for _ in range(3):
+            pool.submit(search)
         try:
             yield models, wrong
         finally:
             stop.set()
-    for each in searches:
-        each.result()
 
 
 class TestMeanwhile:
@@ -459,7 +458,7 @@ class TestMeanwhile:
         remember(*self.TEXTS)
         indexed()
         with searching(tenant, self.TEXTS) as (models, wrong):
-            self.until(lambda: models)
+            self.until(lambda: wrong or models)
             model = add(SECOND | {"dimensions": 64})
             for step, _ in enumerate(fill(model)):
                 if step < 3:
@@ -467,7 +466,7 @@ class TestMeanwhile:
             switch(model)
             remember()
             indexed()
-            self.until(lambda: models == {"hashed-words", "second"})
+            self.until(lambda: wrong or models == {"hashed-words", "second"})
             switch(the_first())
             drop(model)
         assert wrong == []

@@ -1,7 +1,8 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+import orjson
 import pytest
 from django.db import DataError, IntegrityError, connection
 from django.utils import timezone
@@ -296,9 +297,23 @@ class TestWaking:
         for _ in range(3):
             wake(tenant.id)
         assert self.queued() == 1
+        time.sleep(indexing.GATHERING_SECONDS)
         drain(tenant.id)
         wake(tenant.id)
         assert self.queued() == 2
+
+    def test_another_process_need_not_send_it_either(self, tenant):
+        wake(tenant.id)
+        indexing._gathering.clear()
+        wake(tenant.id)
+        assert self.queued() == 1
+
+    def test_the_worker_waits_for_what_is_written_in_a_moment(self, tenant):
+        before = timezone.now()
+        wake(tenant.id)
+        [message] = client().lrange("celery", 0, -1)
+        eta = datetime.fromisoformat(orjson.loads(message)["headers"]["eta"])
+        assert eta >= before + timedelta(seconds=indexing.GATHERING_SECONDS)
 
     def test_without_a_broker_a_write_is_kept_for_the_sweep(
         self, tenant, settings, monkeypatch, django_capture_on_commit_callbacks

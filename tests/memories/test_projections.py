@@ -31,6 +31,10 @@ WHERE memory_id = %(ours)s AND term = (SELECT max(term) FROM memories_posting WH
 CHANGE_THE_OWNER = "UPDATE memories_posting SET owner = 1 WHERE memory_id = %(ours)s"
 ADD_A_WORD = """
 INSERT INTO memories_posting (tenant_id, term, owner, memory_id, frequency, length)
+SELECT tenant_id, 1, owner, memory_id, 1, length FROM memories_posting WHERE memory_id = %(ours)s LIMIT 1
+"""
+ADD_A_WORD_OF_NOBODY = """
+INSERT INTO memories_posting (tenant_id, term, owner, memory_id, frequency, length)
 VALUES (%(tenant)s, 1, 0, %(theirs)s, 1, 1)
 """
 MISCOUNT_WORDS = "UPDATE memories_posting SET frequency = frequency + 1 WHERE memory_id = %(ours)s"
@@ -161,7 +165,8 @@ class TestCheck:
                 {("text", "missing"): "ours", ("text", "left_over"): "ours"},
                 id="words-of-another-user",
             ),
-            pytest.param(ADD_A_WORD, {("text", "left_over"): "theirs"}, id="words-left-over"),
+            pytest.param(ADD_A_WORD, {("text", "left_over"): "ours"}, id="one-word-too-many"),
+            pytest.param(ADD_A_WORD_OF_NOBODY, {("text", "left_over"): "theirs"}, id="words-left-over"),
             pytest.param(MISCOUNT_WORDS, {("text", "stale"): "ours"}, id="words-miscounted"),
             pytest.param(REMOVE_VECTORS, {("pgvector", "missing"): "ours"}, id="vectors-missing"),
             pytest.param(CHANGE_VECTORS, {("pgvector", "stale"): "ours"}, id="vectors-of-another-text"),

@@ -159,6 +159,13 @@ class TestDuplicates:
         assert [each.status for each in answers] == ["created", "created", "duplicate", "duplicate"]
         assert answers[0].id == answers[2].id == answers[3].id
 
+    @pytest.mark.parametrize("contents", [("One.", "Two."), ("Two.", "One.")])
+    def test_of_one_external_id_too(self, tenant, contents):
+        items = [new_memory(content, external_id="e") for content in contents]
+        [first, second] = remember(tenant, items, actor="test")
+        assert (first.status, second.status, second.id) == ("created", "duplicate", first.id)
+        assert get_memory(tenant.id, first.id).content == contents[0]
+
     def test_old_and_new_may_be_mixed(self, tenant, store):
         old = store("Old.", external_id="old")
         items = [
