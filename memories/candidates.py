@@ -42,7 +42,7 @@ CANDIDATES = 50
 SEEDS = 15
 REACH = 1
 # Postings that a search in a large scope may read to choose its candidates.
-POSTINGS = 5_000
+POSTINGS = 10_000
 # Up to how many rows a search may list by its filters.
 NAMED = 5_000
 TYPICAL_LENGTH = 25.0

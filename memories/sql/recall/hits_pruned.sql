@@ -19,37 +19,32 @@
     SELECT k.*, sum(k.documents) OVER (ORDER BY k.documents, k.slot) AS read, row_number() OVER (ORDER BY k.documents, k.slot) AS place
     FROM known k WHERE k.documents > 0
 ), weights AS MATERIALIZED (
-    SELECT array_agg(k.documents ORDER BY k.slot) AS frequencies,
-           array_agg(
-               ln(1 + (greatest(s.documents - k.documents, 0) + 0.5) / (k.documents + 0.5)) ORDER BY k.slot
-           ) AS idf
-    FROM known k CROSS JOIN scope s
+    SELECT array_agg(k.documents ORDER BY k.slot) AS frequencies FROM known k
+), weighed AS MATERIALIZED (
+    -- All of Okapi BM25 (Robertson and Zaragoza 2009) that is the same for every posting of a word.
+    SELECT r.term, r.read <= {postings} OR r.place = 1 AS chooses,
+           ln(1 + (greatest(s.documents - r.documents, 0) + 0.5) / (r.documents + 0.5)) * (%(k1)s::float8 + 1) AS weight,
+           %(k1)s::float8 * (1 - %(b)s::float8) AS damping,
+           %(k1)s::float8 * %(b)s::float8 / s.average_length AS damping_by_length
+    FROM ranked r CROSS JOIN scope s
 ), chosen AS MATERIALIZED (
-    SELECT h.memory_id, h.owner, max(h.length) AS length, sum(h.part) AS part
-    FROM (
-        SELECT p.memory_id, p.owner, p.length,
-               w.idf[r.slot] * p.frequency * (%(k1)s::float8 + 1)
-               / (p.frequency + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * p.length / s.average_length)) AS part
-        FROM ranked r
-        CROSS JOIN weights w CROSS JOIN scope s
-        JOIN memories_posting p ON p.tenant_id = %(tenant)s AND p.term = r.term {owner_p}
-        WHERE r.read <= {postings} OR r.place = 1
-    ) h
-    GROUP BY h.memory_id, h.owner
+    SELECT p.memory_id, p.owner, sum(w.weight * p.frequency / (p.frequency + w.damping + w.damping_by_length * p.length)) AS part
+    FROM weighed w
+    JOIN memories_posting p ON p.tenant_id = %(tenant)s AND p.term = w.term {owner_p}
+    WHERE w.chooses
+    GROUP BY p.memory_id, p.owner
     ORDER BY part DESC
     LIMIT {chosen}
 ), rest AS (
-    SELECT p.memory_id,
-           sum(w.idf[r.slot] * p.frequency * (%(k1)s::float8 + 1)
-               / (p.frequency + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * p.length / s.average_length))) AS part
+    SELECT p.memory_id, sum(w.weight * p.frequency / (p.frequency + w.damping + w.damping_by_length * p.length)) AS part
     FROM (SELECT c.owner, array_agg(c.memory_id) AS ids FROM chosen c GROUP BY c.owner) o
-    CROSS JOIN ranked r CROSS JOIN weights w CROSS JOIN scope s
+    CROSS JOIN weighed w
     CROSS JOIN LATERAL (
         -- An owner's at once: one way down the index for each word, not one for each word and memory.
         SELECT p.memory_id, p.frequency, p.length FROM memories_posting p
-        WHERE p.tenant_id = %(tenant)s AND p.term = r.term AND p.owner = o.owner AND p.memory_id = ANY(o.ids) OFFSET 0
+        WHERE p.tenant_id = %(tenant)s AND p.term = w.term AND p.owner = o.owner AND p.memory_id = ANY(o.ids) OFFSET 0
     ) p
-    WHERE r.read > {postings} AND r.place > 1
+    WHERE NOT w.chooses
     GROUP BY p.memory_id
 ), scored AS (
     SELECT c.memory_id, c.part + coalesce(rest.part, 0) AS bm25
