@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connections, transaction
 
 from memories import indexing, projections
@@ -32,6 +33,10 @@ def add(fields: Mapping[str, Any]) -> EmbeddingModel:
     """
     model = EmbeddingModel(**fields)
     try:
+        EmbeddingModel._meta.get_field("name").clean(model.name, model)
+    except ValidationError as error:
+        raise InvalidInput(f"Not a name: {' '.join(error.messages)}", field="name") from error
+    try:
         get_embedder(model.spec()).embed_query("memOS")
     except (ValueError, EmbeddingError) as error:
         raise InvalidInput(f"The model cannot be used: {error}", field="name") from error
@@ -40,11 +45,15 @@ def add(fields: Mapping[str, Any]) -> EmbeddingModel:
             model.save()
     except IntegrityError as error:
         raise Conflict(f"There is an embedding model {model.name!r} already.", field="name") from error
+    make_room(model)
+    return model
+
+
+def make_room(model: EmbeddingModel) -> None:
+    """Prepare an index outside of the database for a model; where it is away, the worker with the first vectors does."""
     if not vector_index().in_database:
-        # Where it is away, the worker that brings the first vectors makes it.
         with suppress(IndexUnavailable):
             vector_index().create(model.indexed())
-    return model
 
 
 def lacking(model: EmbeddingModel, *, beside: EmbeddingModel | None = None) -> int:

@@ -259,11 +259,24 @@ def _project(
 ) -> None:
     """Bring an index outside of the database level, from the vectors that are in it."""
     index = vector_index()
-    if gone := set(memory_ids) - {memory.pk for memory in memories}:
+    sent = {memory.pk: memory for memory in memories}
+    if gone := set(memory_ids) - sent.keys():
         index.delete(tenant_id, gone)
-    present = [memory for memory in memories if memory.pk in ours]
-    for model in models:
-        project(tenant_id, model, present)
+    sent = {memory_id: sent[memory_id] for memory_id in sent.keys() & ours}
+    # Who comes last may have read first: what has changed while it was sent is sent again.
+    while sent:
+        for model in models:
+            project(tenant_id, model, list(sent.values()))
+        with tenant_scope(tenant_id):
+            found = Memory.objects.filter(tenant_id=tenant_id, pk__in=sent).select_related("conversation")
+            present = {memory.pk: memory for memory in found}
+        if gone := sent.keys() - present.keys():
+            index.delete(tenant_id, gone)
+        sent = {
+            memory_id: memory
+            for memory_id, memory in present.items()
+            if memory.updated_at != sent[memory_id].updated_at
+        }
 
 
 def project(tenant_id: UUID, model: EmbeddingModel, memories: Sequence[Memory]) -> int:

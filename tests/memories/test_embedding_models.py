@@ -147,6 +147,8 @@ class TestAdd:
             pytest.param({"dimensions": 4001}, "dimensions", id="too-large"),
             pytest.param({"options": {"speed": 1}}, "speed", id="unknown-option"),
             pytest.param({"name": ""}, "name", id="nameless"),
+            pytest.param({"name": "x" * 101}, "name", id="long-name"),
+            pytest.param({"name": "two words"}, "name", id="no-slug"),
         ],
     )
     def test_one_that_cannot_be_used_is_refused(self, tenant, fields, reason):

@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.utils import timezone
 
-from memories import indexing, projections, scopes, services
+from memories import embedding_models, indexing, projections, scopes, services
 from memories.indexing import drain
 from memories.models import EmbeddingModel, IndexJob, Memory, MemoryVector, Posting
 from memories.projections import check, project_all, repair, wanting
@@ -269,6 +269,11 @@ class TestQdrant:
         assert differences(tenant) == {}
         assert ask(tenant, "Which cat sleeps?") == ([CAT], [])
 
+    def test_where_there_is_room_a_search_of_nothing_is_whole(self, tenant):
+        assert ask(tenant, CAT) == ([], ["vectors"])
+        embedding_models.make_room(the_model())
+        assert ask(tenant, CAT) == ([], [])
+
     def test_what_it_does_not_hold_is_not_found(self, tenant, stored):
         assert ask(tenant, CAT) == ([CAT], [])
         with tenant_scope(tenant.id):
@@ -290,6 +295,27 @@ class TestQdrant:
         mend(tenant)
         assert differences(tenant) == {}
         assert [holdings(each) for each in (tenant, other_tenant)] == before
+
+    @pytest.mark.parametrize("change", ["revise", "forget"])
+    def test_a_worker_that_comes_last_with_what_was_leaves_what_is(
+        self, tenant, remember, change, monkeypatch
+    ):
+        [memory] = remember(CAT)
+        send = type(self.index).upsert
+
+        def send_late(index, *points):
+            monkeypatch.undo()
+            if change == "revise":
+                services.revise(tenant, memory, {"content": DOG}, actor="test")
+            else:
+                services.forget(tenant, memory, actor="test")
+            drain(tenant.id)
+            send(index, *points)
+
+        monkeypatch.setattr(type(self.index), "upsert", send_late)
+        drain(tenant.id)
+        assert jobs(tenant) == []
+        assert differences(tenant) == {}
 
     def test_a_memory_that_is_forgotten_is_removed_when_the_backlog_is_worked_off(self, tenant, stored):
         services.forget(tenant, stored.ours, actor="test")

@@ -6,7 +6,9 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from memories import embedding_models
 from memories.embeddings.modelfiles import packaged, prepared_path
+from memories.models import EmbeddingModel
 from memos_project.env import env
 from memos_project.errors import MemosError
 from memos_project.local import credentials
@@ -25,6 +27,8 @@ class Command(BaseCommand):
         except MemosError as error:
             raise CommandError(f"MEMOS_BOOTSTRAP_API_KEY: {error.detail}") from error
         ensure_model(settings.MEMOS_HOME / "models")
+        for model in EmbeddingModel.objects.exclude(state=EmbeddingModel.State.RETIRED):
+            embedding_models.make_room(model)
 
 
 def ensure_credentials(home: Path) -> None:
