@@ -252,7 +252,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='memory',
-            index=models.Index(fields=['conversation', 'turn'], name='memory_by_turn'),
+            index=models.Index(fields=['conversation', 'tenant', 'turn'], name='memory_by_turn'),
         ),
         migrations.AddIndex(
             model_name='memory',
