@@ -4,6 +4,7 @@ The texts are all different; the vectors are those of 4,000 of them with some no
 there in minutes. Good for speed and for the recall of the vector index, not for retrieval quality.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import batched, islice
@@ -89,8 +90,9 @@ def _fill_all(model: EmbeddingModel, empty: Sequence[Loaded], memories: int) -> 
         statistics.refresh_tenant(each.tenant.id)
         if statistics.needs_graph(each.tenant.id):
             graph.turn_on(each.tenant.id)
-    print("building the HNSW index ...", flush=True)
+    started = time.perf_counter()
     PgVectorIndex().create(model.indexed())
+    print(f"HNSW index built in {time.perf_counter() - started:.0f} s", flush=True)
     with connections["owner"].cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
 
@@ -148,6 +150,6 @@ def database_size() -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT relname, pg_total_relation_size(oid) FROM pg_class"
-            " WHERE relkind = 'r' AND relname LIKE 'memories_%%' ORDER BY 2 DESC LIMIT 6"
+            " WHERE relkind = 'r' AND relname LIKE 'memories_%%' OR relname LIKE 'memoryvector_hnsw_%%' ORDER BY 2 DESC LIMIT 6"
         )
         return dict(cursor.fetchall())
