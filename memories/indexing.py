@@ -341,13 +341,19 @@ def _give_up(tenant_id: UUID, claim: Claim, error: str) -> None:
 
 
 def enqueue(tenant_id: UUID, memory_ids: Iterable[UUID], *, batch: int = 1000) -> int:
-    """Mark memories as behind, for a new model or a repair; returns how many were not marked yet."""
+    """Mark memories as behind and due, for a new model or a repair; returns how many were not due yet.
+
+    A job that is leased comes to be due as well: nobody knows whether who took it still lives, and a job done twice
+    is no harm. One that was given up stays with the curator.
+    """
     marked = 0
     for some in batched(memory_ids, batch):
         with tenant_scope(tenant_id), connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO memories_indexjob (memory_id, tenant_id)"
-                " SELECT id, %s FROM unnest(%s::uuid[]) id ON CONFLICT (memory_id) DO NOTHING",
+                " SELECT id, %s FROM unnest(%s::uuid[]) id ORDER BY id"
+                " ON CONFLICT (memory_id) DO UPDATE SET due_at = statement_timestamp()"
+                " WHERE memories_indexjob.due_at > statement_timestamp()",
                 [tenant_id, list(some)],
             )
             marked += cursor.rowcount

@@ -29,7 +29,7 @@ from memos_project.tenancy.models import Tenant
 # What the iterative scan of an HNSW index needs so that a filtered search still finds enough (pgvector 0.8).
 HNSW_SETTINGS = {
     "hnsw.iterative_scan": "relaxed_order",
-    "hnsw.ef_search": "100",
+    "hnsw.ef_search": "200",
     "hnsw.max_scan_tuples": "20000",
 }
 
@@ -69,7 +69,7 @@ class PgVectorIndex(VectorIndex):
 
     in_database: ClassVar[bool] = True
 
-    def __init__(self, *, m: int = 16, ef_construction: int = 64) -> None:
+    def __init__(self, *, m: int = 16, ef_construction: int = 100) -> None:
         self._build = {"m": m, "ef_construction": ef_construction}
 
     def create(self, model: IndexedModel) -> None:

@@ -11,7 +11,7 @@ from django.db import connection
 
 from memories import embedding_models, indexing, projections, retrieval, scopes
 from memories.embedding_models import add, drop, fill, find_model, is_level, lacking, switch
-from memories.models import EmbeddingModel, MemoryTokens, MemoryVector
+from memories.models import EmbeddingModel, IndexJob, MemoryTokens, MemoryVector
 from memories.projections import check
 from memories.retrieval import Query, recall
 from memories.vectors import IndexMissing
@@ -203,10 +203,18 @@ class TestFill:
         written = [remember() for _ in islice(steps, 20)]
         assert len(written) < 20
 
-    def test_what_another_worker_holds_is_not_counted_as_done(self, tenant, stored):
+    def test_what_a_killed_worker_held_is_done_too(self, tenant, stored):
         model = add(SECOND)
         indexing.enqueue(tenant.id, stored[:1])
         indexing.claim(tenant.id, limit=1)
+        assert sum(fill(model)) == 3
+        assert lacking(model) == 0
+
+    def test_what_was_given_up_is_not_counted_as_done(self, tenant, stored):
+        model = add(SECOND)
+        indexing.enqueue(tenant.id, stored[:1])
+        with tenant_scope(tenant.id):
+            IndexJob.objects.update(due_at=None)
         assert sum(fill(model)) == 2
         assert lacking(model) == 1
 
