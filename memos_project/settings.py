@@ -99,7 +99,12 @@ DATABASES = {
     # The role that serves: it owns nothing, so row-level security holds it.
     "default": _database(
         CONNECTIONS.database_url,
-        pool={"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=16), "timeout": 10},
+        pool={
+            "min_size": 1,
+            "max_size": env.int("DATABASE_POOL_SIZE", default=16),
+            "timeout": 10,
+            "max_idle": 60,
+        },
         prepare_threshold=5,
     ),
     # The role that owns the tables: migrations and index building only.
