@@ -1,5 +1,6 @@
 """Celery's doors: the tenant first, ids in, the work elsewhere."""
 
+import ctypes
 from uuid import UUID
 
 from celery import shared_task
@@ -12,6 +13,13 @@ from memos_project.tenancy import idempotency
 def index_memories(tenant_id: str) -> None:
     """Bring the indexes level with one tenant's backlog."""
     indexing.drain(UUID(tenant_id))
+    _give_back_memory()
+
+
+def _give_back_memory() -> None:
+    """Hand what a batch of long texts needed back to the system; of itself glibc keeps it for the next one."""
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)
 
 
 @shared_task(ignore_result=True)
