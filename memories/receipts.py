@@ -12,11 +12,16 @@ from memories.vectors.pgvector import PgVectorIndex
 from memos_project.db import tenant_scope
 from memos_project.errors import NotFound
 
+# The terms are hashed first: what can fail may not enter an index under row-level security.
 MISSING_POSTINGS = """
-SELECT count(*) FROM memories_memory m CROSS JOIN LATERAL unnest(m.lexemes) u
-WHERE m.tenant_id = %(tenant)s AND m.id = %(id)s AND NOT EXISTS (
+SELECT count(*) FROM (
+    SELECT m.tenant_id, memos_term(u.lexeme) AS term, m.owner, m.id
+    FROM memories_memory m CROSS JOIN LATERAL unnest(m.lexemes) u
+    WHERE m.tenant_id = %(tenant)s AND m.id = %(id)s OFFSET 0
+) said
+WHERE NOT EXISTS (
     SELECT FROM memories_posting p
-    WHERE p.tenant_id = m.tenant_id AND p.term = memos_term(u.lexeme) AND p.owner = m.owner AND p.memory_id = m.id
+    WHERE p.tenant_id = said.tenant_id AND p.term = said.term AND p.owner = said.owner AND p.memory_id = said.id OFFSET 0
 )
 """
 

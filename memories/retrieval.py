@@ -56,8 +56,12 @@ HYDRATE = f"{MEMENTO} WHERE m.tenant_id = %(tenant)s AND m.id = ANY(%(ids)s)"
 AROUND = """
 SELECT h.id, n.id, n.external_id, n.turn, n.role, n.speaker, n.content, n.occurred_at
 FROM memories_memory h
-JOIN memories_memory n ON n.conversation_id = h.conversation_id AND n.turn BETWEEN h.turn - %(n)s AND h.turn + %(n)s
-WHERE h.tenant_id = %(tenant)s AND h.id = ANY(%(ids)s) AND n.id <> h.id
+CROSS JOIN LATERAL (
+    (SELECT * FROM memories_memory n WHERE n.conversation_id = h.conversation_id AND n.turn < h.turn ORDER BY n.turn DESC LIMIT %(n)s)
+    UNION ALL
+    (SELECT * FROM memories_memory n WHERE n.conversation_id = h.conversation_id AND n.turn > h.turn ORDER BY n.turn LIMIT %(n)s)
+) n
+WHERE h.tenant_id = %(tenant)s AND h.id = ANY(%(ids)s)
 ORDER BY h.id, n.turn
 """
 

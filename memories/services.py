@@ -3,7 +3,7 @@
 import hashlib
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from functools import partial
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
@@ -20,6 +19,7 @@ from memories.importance import computed_importance
 from memories.indexing import wake
 from memories.models import AuditEntry, Conversation, IndexJob, Memory, MemoryVersion
 from memos_project.db import fetch_prepared, tenant_scope
+from memos_project.encoding import to_json
 from memos_project.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
 from memos_project.tenancy.services import TenantInfo
 
@@ -119,9 +119,13 @@ def remember(tenant: TenantInfo, items: Sequence[NewMemory], *, actor: str) -> l
     with tenant_scope(tenant.id, settings={"plan_cache_mode": "force_generic_plan"}):
         conversations = _lock_conversations(tenant.id, items)
         rows = _rows(tenant, items, conversations)
-        made = _by_identity(_run(REMEMBER, tenant.id, rows, actor=actor))
-        missing = [row for row in rows if _identity(row) not in made]
-        found = _by_identity(_run(FIND_SAME, tenant.id, missing)) if missing else {}
+        # A single one that is there already is found out by writing it. Of several, those that are there must be left
+        # out before the turns are numbered.
+        found = _by_identity(_run(FIND_SAME, tenant.id, rows)) if len(rows) > 1 else {}
+        fresh = _numbered(rows, known=found)
+        made = _by_identity(_run(REMEMBER, tenant.id, fresh, actor=actor)) if fresh else {}
+        missing = [row for row in fresh if _identity(row) not in made]
+        found |= _by_identity(_run(FIND_SAME, tenant.id, missing)) if missing else {}
         if made:
             transaction.on_commit(partial(wake, tenant.id), robust=True)
     metrics.STORED.labels(outcome="created").inc(len(made))
@@ -171,19 +175,15 @@ def _held_conversations(tenant_id: UUID, wanted: Sequence[tuple[str, str]]) -> d
 def _rows(
     tenant: TenantInfo, items: Sequence[NewMemory], conversations: Mapping[tuple[str, str], UUID]
 ) -> list[dict[str, Any]]:
-    places: Counter[UUID] = Counter()
     rows = []
     for place, item in enumerate(items):
         conversation = conversations.get((item.user_id, item.conversation_id))
-        if conversation:
-            places[conversation] += 1
         row = {name: getattr(item, name) for name in SAID}
         row.update(
             place=place,
             role=role_of(item),
             content_hash=content_hash(item),
             conversation_id=conversation,
-            conversation_place=places[conversation] if conversation else None,
             importance_explicit=row.pop("importance"),
             importance_computed=computed_importance(role=role_of(item), content=item.content),
             language=tenant.language,
@@ -192,10 +192,22 @@ def _rows(
     return rows
 
 
+def _numbered(rows: Sequence[dict[str, Any]], *, known: Container[Identity]) -> list[dict[str, Any]]:
+    """The rows that are not known, each identity once, with their places among the new ones of their conversation."""
+    places: Counter[UUID | None] = Counter()
+    fresh: dict[Identity, dict[str, Any]] = {}
+    for row in rows:
+        identity = _identity(row)
+        if identity not in known and identity not in fresh:
+            places[row["conversation_id"]] += 1
+            fresh[identity] = {**row, "conversation_place": places[row["conversation_id"]]}
+    return list(fresh.values())
+
+
 def _run(
     sql: str, tenant_id: UUID, rows: Sequence[Mapping[str, Any]], **params: Any
 ) -> list[tuple[Any, ...]]:
-    return fetch_prepared(sql, {"tenant": tenant_id, "items": orjson.dumps(rows).decode(), **params})
+    return fetch_prepared(sql, {"tenant": tenant_id, "items": to_json(rows).decode(), **params})
 
 
 def _identity(row: Mapping[str, Any]) -> Identity:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
 from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -203,8 +204,6 @@ class JsonParameterField(JsonObjectField):
     """A JSON object written into a query parameter."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
-        import orjson
-
         try:
             parsed = orjson.loads(data) if isinstance(data, str) else data
         except orjson.JSONDecodeError:

@@ -1,12 +1,11 @@
-"""JSON answers by orjson: datetimes in UTC with a Z, UUIDs as strings."""
+"""JSON answers."""
 
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from rest_framework.renderers import BaseRenderer
 
-OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+from memos_project.encoding import to_json
 
 
 class JSONRenderer(BaseRenderer):
@@ -20,4 +19,4 @@ class JSONRenderer(BaseRenderer):
         accepted_media_type: str | None = None,
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
-        return b"" if data is None else orjson.dumps(data, default=str, option=OPTIONS)
+        return b"" if data is None else to_json(data)

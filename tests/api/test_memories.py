@@ -1,9 +1,10 @@
 import pytest
 from django.db import connection
 
-from memories import indexing
+from memories import indexing, services
 from memories.models import IndexJob, Memory
 from memos_project.db import tenant_scope
+from tests.factories import new_memory
 
 PATH = "/v1/memories"
 
@@ -373,3 +374,9 @@ class TestList:
         # the key; a savepoint, the tenant, the rows, the former tenant, the savepoint's end
         with django_assert_num_queries(6):
             api.get(PATH, limit=100)
+
+
+def test_a_number_too_large_for_64_bits_is_answered(tenant, api):
+    [stored] = services.remember(tenant, [new_memory("x", metadata={"n": 10**30})], actor="test")
+    assert api.get(f"{PATH}/{stored.id}").body["metadata"]["n"] == 10**30
+    assert contents(api.get(PATH)) == ["x"]

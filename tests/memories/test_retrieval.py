@@ -261,6 +261,12 @@ class TestShape:
         assert [turn.turn for turn in hit.context] == [1, 2, 4, 5]
         assert ask("hates the dark").hits[0].context == []
 
+    def test_what_was_forgotten_leaves_no_gap_in_the_context(self, ask, tenant):
+        [hit, *_] = ask("hates the dark", context=1).hits
+        services.forget(tenant, hit.context[0].id, actor="test")
+        [hit, *_] = ask("hates the dark", context=1).hits
+        assert [turn.content for turn in hit.context] == [CATS[0], CATS[3]]
+
     def test_a_threshold_cuts_the_tail(self, ask):
         scores = [hit.score for hit in ask("a grey cat").hits]
         cut = ask("a grey cat", threshold=scores[1])

@@ -98,15 +98,16 @@ class TestRemember:
             remember(tenant, [new_memory("again")] * 2, actor="test")
         assert len(callbacks) == 1
 
-    def test_a_batch_costs_no_more_statements_than_one(self, tenant, django_assert_num_queries):
+    def test_a_batch_costs_the_same_however_long_it_is(self, tenant, django_assert_num_queries):
         def batch(n):
             return [new_memory(conversation_id="c") for _ in range(n)]
 
         # savepoint, tenant, conversation looked for, made and locked, memories, former tenant, savepoint's end
         with django_assert_num_queries(8):
             remember(tenant, batch(1), actor="test")
-        for n in (1, 200):
-            with django_assert_num_queries(6):
+        # and of several, those that are there already
+        for n, statements in ((1, 6), (2, 7), (200, 7)):
+            with django_assert_num_queries(statements):
                 remember(tenant, batch(n), actor="test")
 
 
@@ -268,7 +269,22 @@ class TestConversations:
         texts = ["Two.", "One.", "Three."]
         remember(tenant, [new_memory(each, conversation_id="c") for each in texts], actor="test")
         rows = sorted(everything(tenant), key=lambda row: row.turn)
-        assert [row.content for row in rows] == ["One.", "Two.", "Three."]
+        assert [(row.turn, row.content) for row in rows] == [(1, "One."), (2, "Two."), (3, "Three.")]
+
+    @pytest.mark.parametrize("external", [True, False])
+    def test_a_history_that_is_sent_whole_each_time_leaves_no_gaps(self, tenant, external):
+        said = [
+            new_memory(f"Turn {n}.", conversation_id="c", external_id=f"e{n}" if external else None)
+            for n in range(5)
+        ]
+        for length in (2, 3, 4, 5):
+            remember(tenant, [*said[:length], said[0]], actor="test")
+        assert sorted((row.turn, row.content) for row in everything(tenant)) == [
+            (n + 1, f"Turn {n}.") for n in range(5)
+        ]
+
+    def test_integers_of_any_size_are_kept(self, store):
+        assert store("One.", metadata={"n": 10**30}).metadata == {"n": 10**30}
 
     @pytest.mark.django_db(transaction=True)
     def test_writers_at_once_number_turns_without_gaps_or_repeats(self, tenant):
