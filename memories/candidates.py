@@ -33,7 +33,7 @@ from memories.ranking import (
 from memories.scopes import SearchScope
 from memories.vectors import Neighbour, Vector
 from memories.vectors.pgvector import HNSW_SETTINGS
-from memos_project.db import fetch_prepared
+from memos_project.db import fetch_prepared, tenant_scope
 
 SQL = Path(__file__).parent / "sql" / "recall"
 
@@ -206,8 +206,10 @@ def find(search: Search, words: Words) -> Found:
     """
     found = _pool(search, words)
     if search.scope.is_large and search.narrowed and not search.by_name and len(found.ids) < search.wanted:
-        search = replace(search, by_name=True)
-        found = _pool(search, _words(search))
+        search = replace(search, by_name=True, neighbours=None)
+        # A walk along the HNSW index forbids sorting, which listing rows may want.
+        with tenant_scope(search.tenant_id, settings={"enable_sort": "on"}):
+            found = _pool(search, _words(search))
     return found
 
 

@@ -8,10 +8,11 @@ the transaction that makes the projections level, if the memory has not changed 
 import contextlib
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import batched
+from itertools import accumulate, batched
+from operator import attrgetter
 from uuid import UUID
 
 import numpy as np
@@ -20,6 +21,7 @@ import structlog
 from celery import current_app
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
+from django.db.models.functions import Length
 from django.utils import timezone
 from kombu.exceptions import KombuError
 
@@ -36,6 +38,9 @@ log = structlog.get_logger(__name__)
 
 # How long the work of a tenant gathers before a worker looks at it.
 GATHERING_SECONDS = 0.1
+
+# Text that is embedded at once: a few seconds' work, so that it is done long before its lease is over.
+PORTION_CHARACTERS = 100_000
 
 # Tenants for which this process has sent a message that no worker has begun with, and until when that is certain.
 _gathering: dict[UUID, float] = {}
@@ -99,8 +104,31 @@ def drain(tenant_id: UUID) -> int:
         client().delete(_wake_key(tenant_id))
     done = 0
     while claims := claim(tenant_id, limit=settings.MEMOS_INDEX_BATCH):
-        done += level(tenant_id, claims)
+        for portion in _portions(tenant_id, claims):
+            done += level(tenant_id, portion)
     return done
+
+
+def _portions(tenant_id: UUID, claims: Sequence[Claim]) -> Iterator[list[Claim]]:
+    """The claims in portions of bounded text, the shortest first; the lease of those that wait is renewed each time."""
+    with tenant_scope(tenant_id):
+        found = Memory.objects.filter(tenant_id=tenant_id, pk__in=[each.memory_id for each in claims])
+        lengths = dict(found.values_list("pk", Length("content")))
+    waiting = sorted(claims, key=lambda each: lengths.get(each.memory_id, 0))
+    while waiting:
+        sums = accumulate(lengths.get(each.memory_id, 0) for each in waiting)
+        fitting = max(1, sum(size <= PORTION_CHARACTERS for size in sums))
+        yield waiting[:fitting]
+        waiting = waiting[fitting:]
+        if waiting:
+            _renew(tenant_id, waiting)
+
+
+def _renew(tenant_id: UUID, claims: Sequence[Claim]) -> None:
+    due = timezone.now() + timedelta(seconds=settings.MEMOS_INDEX_LEASE_SECONDS)
+    with tenant_scope(tenant_id):
+        for each in sorted(claims, key=attrgetter("memory_id")):
+            IndexJob.objects.filter(memory_id=each.memory_id, revision=each.revision).update(due_at=due)
 
 
 def claim(tenant_id: UUID, *, limit: int) -> list[Claim]:
@@ -119,7 +147,7 @@ def level(tenant_id: UUID, claims: Sequence[Claim]) -> int:
     up the others.
     """
     try:
-        _level(tenant_id, claims)
+        done = _level(tenant_id, claims)
     except ProviderRejected as error:
         if len(claims) > 1:
             return sum(level(tenant_id, [each]) for each in claims)
@@ -138,12 +166,12 @@ def level(tenant_id: UUID, claims: Sequence[Claim]) -> int:
         else:
             _put_back(tenant_id, claims, repr(error))
     else:
-        metrics.INDEXED.inc(len(claims))
-        return len(claims)
+        metrics.INDEXED.inc(done)
+        return done
     return 0
 
 
-def _level(tenant_id: UUID, claims: Sequence[Claim]) -> None:
+def _level(tenant_id: UUID, claims: Sequence[Claim]) -> int:
     memory_ids = [each.memory_id for each in claims]
     with tenant_scope(tenant_id):
         memories = list(
@@ -160,6 +188,7 @@ def _level(tenant_id: UUID, claims: Sequence[Claim]) -> None:
     if not index.in_database:
         _project(tenant_id, memories, memory_ids, models, ours)
         _finish(tenant_id, claims)
+    return len(ours)
 
 
 def text_of(memory: Memory) -> str:
@@ -286,19 +315,21 @@ def project(tenant_id: UUID, model: EmbeddingModel, memories: Sequence[Memory]) 
         rows = list(
             MemoryVector.objects.filter(tenant_id=tenant_id, model=model, memory_id__in=by_id)
             .order_by("memory_id", "chunk")
-            .values_list("memory_id", "chunk", "embedding")
+            .values_list("memory_id", "chunk", "embedding", "content_hash")
         )
     points = [
         point_of(by_id[memory_id], chunk, np.array(vector, dtype=np.float32))
-        for memory_id, chunk, vector in rows
+        for memory_id, chunk, vector, digest in rows
+        if digest == by_id[memory_id].content_hash  # else who made the others sends them
     ]
     index = vector_index()
     try:
         index.upsert(tenant_id, model.indexed(), points)
     except IndexMissing:
+        # Marked before the index is there again: whoever is killed in between finds it missing the next time.
+        _enqueue_held(model)
         index.create(model.indexed())
         index.upsert(tenant_id, model.indexed(), points)
-        _enqueue_held(model)
     return len(points)
 
 
@@ -309,21 +340,21 @@ def _enqueue_held(model: EmbeddingModel) -> None:
             cursor.execute(
                 "INSERT INTO memories_indexjob (memory_id, tenant_id)"
                 " SELECT memory_id, tenant_id FROM memories_memoryvector"
-                " WHERE tenant_id = %s AND model_id = %s AND chunk = 0 ON CONFLICT (memory_id) DO NOTHING",
+                " WHERE tenant_id = %s AND model_id = %s AND chunk = 0 ORDER BY memory_id ON CONFLICT DO NOTHING",
                 [tenant_id, model.pk],
             )
 
 
 def _finish(tenant_id: UUID, claims: Sequence[Claim]) -> None:
     with tenant_scope(tenant_id):
-        for each in claims:
+        for each in sorted(claims, key=attrgetter("memory_id")):
             IndexJob.objects.filter(memory_id=each.memory_id, revision=each.revision).delete()
 
 
 def _put_back(tenant_id: UUID, claims: Sequence[Claim], error: str) -> None:
     """Try again later, the later the more often it failed, up to a minute; when the cause is gone the backlog drains."""
     with tenant_scope(tenant_id):
-        for each in claims:
+        for each in sorted(claims, key=attrgetter("memory_id")):
             pause = timedelta(seconds=min(60.0, 2.0 ** min(each.attempts, 6)) * random.uniform(0.5, 1.0))
             IndexJob.objects.filter(memory_id=each.memory_id, revision=each.revision).update(
                 due_at=timezone.now() + pause, error=error[:2000]

@@ -66,7 +66,6 @@ def receipt(tenant_id: UUID, memory_id: UUID) -> Receipt:
         )
         if content_hash is None:
             raise NotFound("There is no such memory.")
-        job = IndexJob.objects.filter(tenant_id=tenant_id, memory_id=memory_id).first()
         models = list(EmbeddingModel.objects.exclude(state=EmbeddingModel.State.RETIRED))
         words = _words(tenant_id, memory_id)
     at_home = [
@@ -80,6 +79,9 @@ def receipt(tenant_id: UUID, memory_id: UUID) -> Receipt:
     if not index.in_database:
         name = type(index).__name__.removesuffix("Index").lower()
         abroad = [_vectors(index, name, tenant_id, model, memory_id, content_hash) for model in models]
+    # Read last: work that was finished while the stores were asked is no backlog.
+    with tenant_scope(tenant_id):
+        job = IndexJob.objects.filter(tenant_id=tenant_id, memory_id=memory_id).first()
     return Receipt(memory_id, _state(at_home, abroad), content_hash, at_home + abroad, _backlog(job))
 
 

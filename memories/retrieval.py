@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -161,7 +162,9 @@ def recall(tenant: TenantInfo, query: Query) -> Recall:
     scope = scope_of(tenant.id, query.filters.user_id)
     question = read_question(query.text, scope.speakers)
     degraded: list[str] = []
-    vector = _beside.submit(_embed, model, dense_text(query.text, scope.speakers), profile)
+    vector = _beside.submit(
+        copy_context().run, _embed, model, dense_text(query.text, scope.speakers), profile
+    )
     search = Search(
         tenant_id=tenant.id,
         language=tenant.language,
@@ -274,6 +277,8 @@ def _nearest(
     if embedded is None or index.in_database:
         return None
     filters = query.filters
+    if filters.metadata and not scope.is_large:
+        return None  # no index outside knows metadata; a small scope is searched exactly
     narrowed = Scope(
         user_id=filters.user_id,
         agent_id=filters.agent_id,

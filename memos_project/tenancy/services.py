@@ -134,7 +134,7 @@ def issue_key(
             with transaction.atomic():
                 key.save()
         except IntegrityError as error:
-            raise Conflict("This secret opens another tenant already.", field="secret") from error
+            raise Conflict("This secret is in use already.", field="secret") from error
     return key, secret
 
 
@@ -156,7 +156,12 @@ def bootstrap(*, api_key: str | None, admin_password: str | None) -> Bootstrap:
 
 
 def _bootstrap_key(tenant_id: UUID, wanted: str | None) -> str | None:
-    operator = {"scopes": [ApiKey.Scope.OPERATOR], "revoked_at": None, "expires_at": None}
+    operator = {
+        "name": "bootstrap",
+        "scopes": [ApiKey.Scope.OPERATOR],
+        "revoked_at": None,
+        "expires_at": None,
+    }
     with tenant_scope(tenant_id):
         live = ApiKey.objects.filter(name="bootstrap", revoked_at=None)
         if wanted is None:

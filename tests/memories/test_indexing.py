@@ -59,6 +59,27 @@ class TestDrain:
         remember(*(f"text {n}" for n in range(20)))
         assert drain(tenant.id) == 20
 
+    def test_long_texts_do_not_keep_short_ones_waiting_nor_outlive_their_lease(
+        self, tenant, remember, monkeypatch
+    ):
+        monkeypatch.setattr(indexing, "PORTION_CHARACTERS", 50)
+        long, short, *_ = remember("word " * 20, "A cat.", "A dog.", "word " * 15)
+        portions, level = [], indexing.level
+
+        def seen(tenant_id, claims):
+            portions.append([each.memory_id for each in claims])
+            waiting = jobs(tenant)[long]
+            assert waiting.due_at > timezone.now() + timedelta(seconds=25)
+            with tenant_scope(tenant.id):
+                IndexJob.objects.filter(pk=long).update(due_at=timezone.now() + timedelta(seconds=1))
+            return level(tenant_id, claims)
+
+        monkeypatch.setattr(indexing, "level", seen)
+        assert drain(tenant.id) == 4
+        assert [len(each) for each in portions] == [2, 1, 1]
+        assert short in portions[0]
+        assert portions[2] == [long]
+
     def test_another_tenants_backlog_waits(self, tenant, other_tenant, remember):
         remember(of=other_tenant)
         assert drain(tenant.id) == 0
@@ -226,7 +247,9 @@ class TestFailures:
 
 @pytest.mark.django_db(transaction=True)
 class TestBesideWriters:
-    def test_forgetting_and_indexing_one_memory_do_not_block_each_other(self, tenant, remember):
+    def test_forgetting_and_indexing_one_memory_do_not_block_each_other(self, tenant, remember, monkeypatch):
+        put_off = []
+        monkeypatch.setattr(indexing, "_put_back", lambda *what: put_off.append(what))
         [memory] = remember()
         claims = claim(tenant.id, limit=5)
 
@@ -242,7 +265,8 @@ class TestBesideWriters:
                 indexing_it = pool.submit(index)
                 someone_waits()
                 services.forget(tenant, memory, actor="test")
-            assert indexing_it.result(timeout=30) == 1
+            assert indexing_it.result(timeout=30) == 0
+        assert put_off == []
         due_now(tenant)
         drain(tenant.id)
         assert held(tenant) == set()

@@ -9,6 +9,7 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from memories import embedding_models, indexing, projections, scopes, services
+from memories.candidates import Filters
 from memories.indexing import drain
 from memories.models import EmbeddingModel, IndexJob, Memory, MemoryVector, Posting
 from memories.projections import check, project_all, repair, wanting
@@ -273,6 +274,13 @@ class TestQdrant:
         assert ask(tenant, CAT) == ([], ["vectors"])
         embedding_models.make_room(the_model())
         assert ask(tenant, CAT) == ([], [])
+
+    def test_filters_that_it_does_not_know_hold_all_the_same(self, tenant, remember, indexed):
+        remember(*(f"A cat of number {n}." for n in range(70)))
+        remember(DOG, metadata={"kind": "pet"})
+        indexed()
+        query = Query(text="cat", mode="vector", filters=Filters(metadata={"kind": "pet"}))
+        assert [hit.memory.content for hit in recall(tenant, query).hits] == [DOG]
 
     def test_what_it_does_not_hold_is_not_found(self, tenant, stored):
         assert ask(tenant, CAT) == ([CAT], [])

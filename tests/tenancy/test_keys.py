@@ -230,6 +230,15 @@ class TestBootstrap:
         bootstrap(api_key="mos_first_key", admin_password=None)
         assert authenticate("mos_first_key").is_operator
 
+    def test_a_key_of_another_name_that_is_given_is_replaced_like_any_other(self):
+        first = bootstrap(api_key=None, admin_password=None)
+        tenant = authenticate(first.api_key).tenant
+        secret = issue_key(tenant.id, name="ci", scopes=["read"])[1]
+        bootstrap(api_key=secret, admin_password=None)
+        assert authenticate(secret).is_operator
+        bootstrap(api_key="mos_third_key", admin_password=None)
+        assert authenticate(secret) is None
+
     def test_another_tenants_key_is_refused_and_the_present_one_stays(self, tenant, key):
         first = bootstrap(api_key=None, admin_password=None)
         with pytest.raises(Conflict):

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from memories import embedding_models
 from memories.embeddings.modelfiles import packaged, prepared_path
 from memories.models import EmbeddingModel
+from memories.vectors import WrongVector
 from memos_project.env import env
 from memos_project.errors import MemosError
 from memos_project.local import credentials
@@ -27,8 +28,11 @@ class Command(BaseCommand):
         except MemosError as error:
             raise CommandError(f"MEMOS_BOOTSTRAP_API_KEY: {error.detail}") from error
         ensure_model(settings.MEMOS_HOME / "models")
-        for model in EmbeddingModel.objects.exclude(state=EmbeddingModel.State.RETIRED):
-            embedding_models.make_room(model)
+        try:
+            for model in EmbeddingModel.objects.exclude(state=EmbeddingModel.State.RETIRED):
+                embedding_models.make_room(model)
+        except WrongVector as error:
+            raise CommandError(f"QDRANT_URL: {error}") from error
 
 
 def ensure_credentials(home: Path) -> None:
