@@ -53,6 +53,8 @@ def profile_of(
     profile = replace(profile, mode=cast(Mode, mode), fusion=cast(Fusion, fusion))
     if not weights:
         return profile
+    if not weights.keys() & {*SCORE_WEIGHTS}:
+        return replace(profile, strength=float(weights.get("strength", profile.strength)))
     named: dict[str, Any] = {f"{name}_weight": float(weights.get(name, 0.0)) for name in SCORE_WEIGHTS}
     if not sum(named.values()):
         raise InvalidInput(

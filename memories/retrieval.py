@@ -458,42 +458,44 @@ class Thread:
     last_message_at: datetime | None
 
 
-THREAD = """
+# The conversations are chosen before their turns are counted.
+THREADS = """
 SELECT c.id, c.key, c.user_id, c.title, s.turns, c.created_at, s.last
-FROM memories_conversation c
+FROM (SELECT * FROM memories_conversation c WHERE {conditions} ORDER BY c.id DESC LIMIT %(limit)s) c
 CROSS JOIN LATERAL (SELECT count(*) AS turns, max(m.occurred_at) AS last FROM memories_memory m WHERE m.conversation_id = c.id) s
-WHERE c.tenant_id = %(tenant)s
+ORDER BY c.id DESC
 """
+
+
+def _threads(tenant_id: UUID, *conditions: str, limit: int, **params: Any) -> list[Thread]:
+    sql = THREADS.format(conditions=" AND ".join(("c.tenant_id = %(tenant)s", *conditions)))
+    with tenant_scope(tenant_id):
+        return [Thread(*row) for row in fetch_prepared(sql, {"tenant": tenant_id, "limit": limit, **params})]
 
 
 def list_conversations(
     tenant_id: UUID, *, user_id: str | None, before: UUID | None, limit: int
 ) -> list[Thread]:
     """Conversations, those begun last first."""
-    sql = THREAD
+    conditions = []
     if user_id is not None:
-        sql += " AND c.user_id = %(user_id)s"
+        conditions.append("c.user_id = %(user_id)s")
     if before:
-        sql += " AND c.id < %(before)s"
-    params = {"tenant": tenant_id, "user_id": user_id, "before": before, "limit": limit}
-    with tenant_scope(tenant_id):
-        return [Thread(*row) for row in fetch_prepared(sql + " ORDER BY c.id DESC LIMIT %(limit)s", params)]
+        conditions.append("c.id < %(before)s")
+    return _threads(tenant_id, *conditions, limit=limit, user_id=user_id, before=before)
 
 
 def find_conversation(tenant_id: UUID, reference: str, *, user_id: str | None = None) -> Thread:
     """A conversation by its id or by the caller's name for it; raises NotFound, or InvalidInput where several have it."""
     try:
-        wanted: dict[str, Any] = {"id": UUID(reference)}
-        sql = THREAD + " AND c.id = %(id)s"
+        found = _threads(tenant_id, "c.id = %(id)s", limit=2, id=UUID(reference))
     except ValueError:
-        wanted = {"key": reference, "user_id": user_id}
-        sql = (
-            THREAD + " AND c.key = %(key)s" + (" AND c.user_id = %(user_id)s" if user_id is not None else "")
-        )
-    with tenant_scope(tenant_id):
-        rows = fetch_prepared(sql + " LIMIT 2", {"tenant": tenant_id, **wanted})
-    if not rows:
+        conditions = ["c.key = %(key)s"]
+        if user_id is not None:
+            conditions.append("c.user_id = %(user_id)s")
+        found = _threads(tenant_id, *conditions, limit=2, key=reference, user_id=user_id)
+    if not found:
         raise NotFound("There is no such conversation.")
-    if len(rows) > 1:
+    if len(found) > 1:
         raise InvalidInput("Several users have a conversation of this name: say whose.", field="user_id")
-    return Thread(*rows[0])
+    return found[0]

@@ -70,7 +70,6 @@ class JsonObjectField(serializers.DictField):
         "depth": f"May be nested at most {MAX_DEPTH} deep.",
         "size": f"May be at most {MAX_METADATA_BYTES} bytes of JSON.",
         "nul": "Null characters are not allowed.",
-        "number": "Numbers must lie between -2^63 and 2^63.",
     }
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
@@ -83,8 +82,6 @@ class JsonObjectField(serializers.DictField):
             self.fail("size")
         if b"\\u0000" in written and _has_nul(data):
             self.fail("nul")
-        if _has_large_number(data):
-            self.fail("number")
         return data
 
 
@@ -96,13 +93,6 @@ def _deeper_than(value: Any, depth: int) -> bool:
     return any(
         _deeper_than(inner, depth - 1) for inner in (value.values() if isinstance(value, dict) else value)
     )
-
-
-def _has_large_number(value: Any) -> bool:
-    if isinstance(value, int | float):
-        return abs(value) >= 2**63
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return any(map(_has_large_number, inner))
 
 
 def _has_nul(value: Any) -> bool:

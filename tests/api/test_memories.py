@@ -380,3 +380,8 @@ def test_a_number_too_large_for_64_bits_is_answered(tenant, api):
     [stored] = services.remember(tenant, [new_memory("x", metadata={"n": 10**30})], actor="test")
     assert api.get(f"{PATH}/{stored.id}").body["metadata"]["n"] == 1e30
     assert contents(api.get(PATH)) == ["x"]
+
+
+def test_large_floats_are_kept(api, stored):
+    memory = stored("x", metadata={"n": [1e30, -2.5e190]})
+    assert api.get(f"{PATH}/{memory}").body["metadata"]["n"] == [1e30, -2.5e190]

@@ -84,3 +84,9 @@ def test_messages_only_at_the_promised_path(api, tenant):
     assert {each["kind"] for each in answer.body["results"]} == {"message"}
     assert len(contents(api.get("/v1/memory/search", query="Misty", conversation_id="c1"))) == 2
     assert contents(api.get("/v1/memory/search", query="Misty", conversation_id="c2")) == []
+
+
+def test_a_strength_alone_leaves_the_other_weights_as_they_are(api):
+    answer = api.post(PATH, {"query": "Misty", "weights": {"strength": 0.5}, "explain": True})
+    weights = answer.body["results"][0]["explanation"]["weights"]
+    assert weights == {"similarity": 0.6, "importance": 0.3, "recency": 0.1, "strength": 0.5}
