@@ -296,7 +296,7 @@ def pool_statement(
         "{dimensions}": str(int(dimensions)),
         "{seeds}": str(int(seeds)),
     }
-    parts = ("begin", *listed, f"vectors_{vectors}", "pool")
+    parts = ("text_given", *listed, f"vectors_{vectors}", "pool")
     return _statement(parts, scoped, conditions, candidates, places)
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -91,17 +91,14 @@ def switch(model: EmbeddingModel) -> None:
         raise Conflict(f"{left} memories have no vector of {model.name} yet: fill it first.", field="name")
     if vector_index().in_database:
         PgVectorIndex().create(model.indexed())
-    with _one_at_a_time(model), transaction.atomic():
-        EmbeddingModel.objects.filter(state=states.ACTIVE).exclude(pk=model.pk).update(state=states.FILLING)
-        kept = EmbeddingModel.objects.filter(pk=model.pk).exclude(state=states.RETIRED)
-        if not kept.update(state=states.ACTIVE):
-            raise Conflict(f"{model.name} is being dropped.", field="name")
-
-
-@contextmanager
-def _one_at_a_time(model: EmbeddingModel) -> Iterator[None]:
     try:
-        yield
+        with transaction.atomic():
+            EmbeddingModel.objects.filter(state=states.ACTIVE).exclude(pk=model.pk).update(
+                state=states.FILLING
+            )
+            kept = EmbeddingModel.objects.filter(pk=model.pk).exclude(state=states.RETIRED)
+            if not kept.update(state=states.ACTIVE):
+                raise Conflict(f"{model.name} is being dropped.", field="name")
     except IntegrityError as error:
         raise Conflict(f"Another model than {model.name} was switched to meanwhile.", field="name") from error
 
