@@ -197,8 +197,7 @@ class WordsField(serializers.ListField):
         given = dictionary.getlist(self.field_name) if self.field_name in dictionary else serializers.empty
         if given is serializers.empty:
             return given
-        parts = [part.strip() for value in given for part in value.split(",")]
-        return parts if any(parts) or len(given) > 1 else []
+        return [part.strip() for value in given for part in value.split(",")]
 
 
 class JsonParameterField(JsonObjectField):
