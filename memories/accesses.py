@@ -1,5 +1,6 @@
 """What was recalled when: gathered in Redis, since a row must not be written each time it is read."""
 
+from collections import Counter
 from collections.abc import Iterable
 from itertools import batched
 from typing import Any, cast
@@ -15,6 +16,8 @@ from memos_project.redis import client
 log = structlog.get_logger(__name__)
 
 TENANTS = "accesses:tenants"
+# Recalls of a tenant that are kept while nobody flushes them.
+KEPT = 100_000
 
 WRITE = """
 UPDATE memories_memory m SET access_count = m.access_count + a.times, last_accessed_at = now()
@@ -27,8 +30,9 @@ def note(tenant_id: UUID, memory_ids: Iterable[UUID]) -> None:
     """Remember that these were recalled; with Redis down the count is lost, the recall is not."""
     try:
         pipeline = client().pipeline(transaction=False)
-        for memory_id in memory_ids:
-            pipeline.hincrby(f"accesses:{tenant_id}", str(memory_id), 1)
+        recalled = b"".join(memory_id.bytes for memory_id in memory_ids)
+        pipeline.rpush(f"accesses:{tenant_id}", recalled)
+        pipeline.ltrim(f"accesses:{tenant_id}", -KEPT, -1)
         pipeline.sadd(TENANTS, str(tenant_id))
         pipeline.execute()
     except redis.RedisError as error:
@@ -55,8 +59,10 @@ def _flush_tenant(tenant_id: UUID) -> int:
             return 0
     else:
         client().sadd(TENANTS, str(tenant_id))
-    kept: dict[bytes, bytes] = cast(Any, client().hgetall(taken))
-    counts = {UUID(name.decode()): int(times) for name, times in kept.items()}
+    recalls: list[bytes] = cast(Any, client().lrange(taken, 0, -1))
+    counts = Counter(
+        UUID(bytes=recalled[at : at + 16]) for recalled in recalls for at in range(0, len(recalled), 16)
+    )
     for some in batched(sorted(counts), 1000):
         with tenant_scope(tenant_id), connection.cursor() as cursor:
             cursor.execute(

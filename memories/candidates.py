@@ -5,7 +5,7 @@ A statement's text depends only on which filters are set and how large the scope
 each once per connection; everything a caller says is a parameter.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -33,7 +33,7 @@ from memories.ranking import (
 from memories.scopes import SearchScope
 from memories.vectors import Neighbour, Vector
 from memories.vectors.pgvector import HNSW_SETTINGS
-from memos_project.db import fetch_prepared, tenant_scope
+from memos_project.db import fetch_prepared, send_prepared, set_locally
 
 SQL = Path(__file__).parent / "sql" / "recall"
 
@@ -177,26 +177,20 @@ class Words:
 PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan"}
 
 
-def planner_settings(search: Search) -> dict[str, str]:
-    """Settings for the second statement: in a large scope it walks the HNSW index in its order."""
-    if search.vector_way == "large":
-        return PLANNED_ONCE | HNSW_SETTINGS | {"enable_sort": "off"}
-    return PLANNED_ONCE
-
-
-def find_by_words(search: Search) -> tuple[Search, Words]:
+def find_by_words[T](search: Search, meanwhile: Callable[[], T]) -> tuple[Search, Words, T]:
     """What the words find, in the tenant scope that is open, and the search as it goes on.
 
-    A conversation is small: its rows are listed, unless there are too many of them.
+    ``meanwhile`` is called, and its answer returned, while the database looks; the scope must be ``pipelined``
+    for that. A conversation is small: its rows are listed, unless there are too many of them.
     """
-    if search.filters.conversation_id is not None:
-        by_name = replace(search, by_name=True)
-        words = _words(by_name)
-        if words.documents < NAMED:
-            return by_name, words
-    if search.profile.mode == "vector":
-        return search, Words()
-    return search, _words(search)
+    by_words = _no_words if search.profile.mode == "vector" else _ask_words
+    if search.filters.conversation_id is None:
+        words, answer = by_words(search), meanwhile()
+        return search, words(), answer
+    by_name = replace(search, by_name=True)
+    words, answer = _ask_words(by_name), meanwhile()
+    found = words()
+    return (by_name, found, answer) if found.documents < NAMED else (search, by_words(search)(), answer)
 
 
 def find(search: Search, words: Words) -> Found:
@@ -207,13 +201,16 @@ def find(search: Search, words: Words) -> Found:
     found = _pool(search, words)
     if search.scope.is_large and search.narrowed and not search.by_name and len(found.ids) < search.wanted:
         search = replace(search, by_name=True, neighbours=None)
-        # A walk along the HNSW index forbids sorting, which listing rows may want.
-        with tenant_scope(search.tenant_id, settings={"enable_sort": "on"}):
-            found = _pool(search, _words(search))
+        found = _pool(search, _ask_words(search)())
     return found
 
 
-def _words(search: Search) -> Words:
+def _no_words(search: Search) -> Callable[[], Words]:
+    return Words
+
+
+def _ask_words(search: Search) -> Callable[[], Words]:
+    """Send the first statement; what is returned waits for its answer."""
     sql = words_statement(
         way=search.way,
         scoped=search.filters.user_id is not None,
@@ -230,8 +227,8 @@ def _words(search: Search) -> Words:
         "documents": search.scope.rows,
         **filter_params(search.filters),
     }
-    [row] = fetch_prepared(sql, params)
-    return Words(*row)
+    rows = send_prepared(sql, params)
+    return lambda: Words(*rows()[0])
 
 
 def _pool(search: Search, words: Words) -> Found:
@@ -255,6 +252,9 @@ def _pool(search: Search, words: Words) -> Found:
     if search.neighbours is not None:
         params["near_ids"] = [each.memory_id for each in search.neighbours]
         params["near_cosines"] = [each.similarity for each in search.neighbours]
+    # In a large scope the HNSW index is walked in its order; nothing else may be sorted instead.
+    large = search.vector_way == "large"
+    set_locally({**(HNSW_SETTINGS if large else {}), "enable_sort": "off" if large else "on"})
     return _found(fetch_prepared(sql, params), words)
 
 

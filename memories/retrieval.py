@@ -8,12 +8,10 @@ What is searched is decided in ``candidates``; how candidates become an order is
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +20,14 @@ import structlog
 
 from memories import accesses, candidates, metrics
 from memories.candidates import Filters, Found, Search
-from memories.embeddings import EmbeddedQuery, ModelSpec, ProviderRejected, ProviderUnavailable, get_embedder
+from memories.embeddings import (
+    EmbeddedQuery,
+    ModelSpec,
+    ProviderRejected,
+    ProviderUnavailable,
+    embedder_class,
+    get_embedder,
+)
 from memories.late import best_matches
 from memories.models import EmbeddingModel
 from memories.profiles import SCORE_WEIGHTS, profile_of
@@ -162,9 +167,10 @@ def recall(tenant: TenantInfo, query: Query) -> Recall:
     scope = scope_of(tenant.id, query.filters.user_id)
     question = read_question(query.text, scope.speakers)
     degraded: list[str] = []
-    vector = _beside.submit(
-        copy_context().run, _embed, model, dense_text(query.text, scope.speakers), profile
-    )
+    ask_vectors = partial(_vectors, tenant.id, query, scope, profile, model, degraded)
+    # No connection to the database waits for another service.
+    elsewhere = embedder_class(model.spec).is_remote or not vector_index().in_database
+    vectors = ask_vectors() if elsewhere else None
     search = Search(
         tenant_id=tenant.id,
         language=tenant.language,
@@ -176,18 +182,12 @@ def recall(tenant: TenantInfo, query: Query) -> Recall:
         dimensions=model.spec.dimensions,
         wanted=query.top_k,
     )
-    with _timed("words"), tenant_scope(tenant.id, settings=candidates.PLANNED_ONCE):
-        search, words = candidates.find_by_words(search)
-    with _timed("embed"):
-        embedded = vector.result()
-    if embedded is None and profile.mode != "text":
-        degraded.append("vectors")
-    search = replace(
-        search,
-        vector=embedded.vector if embedded else None,
-        neighbours=_nearest(tenant.id, model, embedded, query, scope, degraded),
-    )
-    with tenant_scope(tenant.id, settings=candidates.planner_settings(search)):
+    with tenant_scope(tenant.id, settings=candidates.PLANNED_ONCE, pipelined=True):
+        with _timed("words"):
+            search, words, (embedded, neighbours) = candidates.find_by_words(
+                search, lambda: vectors or ask_vectors()
+            )
+        search = replace(search, vector=embedded.vector if embedded else None, neighbours=neighbours)
         with _timed("candidates"):
             found = candidates.find(search, words)
         with _timed("rank"):
@@ -241,8 +241,20 @@ def _embed_query(spec: ModelSpec, text: str) -> EmbeddedQuery:
     return get_embedder(spec).embed_query(text)
 
 
-# A question is embedded while the database looks its words up; both leave Python's lock to others.
-_beside = ThreadPoolExecutor(32, thread_name_prefix="embed")
+def _vectors(
+    tenant_id: UUID,
+    query: Query,
+    scope: SearchScope,
+    profile: Profile,
+    model: ActiveModel,
+    degraded: list[str],
+) -> tuple[EmbeddedQuery | None, list[Neighbour] | None]:
+    """The question's vectors, and the nearest memories where an index outside of the database names them."""
+    with _timed("embed"):
+        embedded = _embed(model, dense_text(query.text, scope.speakers), profile)
+    if embedded is None and profile.mode != "text":
+        degraded.append("vectors")
+    return embedded, _nearest(tenant_id, model, embedded, query, scope, degraded)
 
 
 def _embed(model: ActiveModel, text: str, profile: Profile) -> EmbeddedQuery | None:

@@ -116,7 +116,7 @@ def remember(tenant: TenantInfo, items: Sequence[NewMemory], *, actor: str) -> l
     """
     if not items:
         return []
-    with tenant_scope(tenant.id, settings={"plan_cache_mode": "force_generic_plan"}):
+    with tenant_scope(tenant.id, settings={"plan_cache_mode": "force_generic_plan"}, pipelined=True):
         conversations = _lock_conversations(tenant.id, items)
         rows = _rows(tenant, items, conversations)
         # A single one that is there already is found out by writing it. Of several, those that are there must be left

@@ -1,7 +1,7 @@
 """What the database layer adds to Django: tenants kept apart by PostgreSQL, ids made by it, prepared statements."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -84,31 +84,45 @@ def tenant_scope(
     using: str = "default",
     durable: bool = False,
     settings: Mapping[str, str] | None = None,
+    pipelined: bool = False,
 ) -> Iterator[None]:
     """One transaction in which this tenant's rows, and no others, exist.
 
-    ``settings`` are planner settings that hold for the same transaction. Scopes may be nested; the
-    outer tenant is back when the inner scope ends.
+    ``settings`` are planner settings that hold for the same transaction. ``pipelined`` sends the statements inside
+    without waiting for the ones before; who fetches rows waits for them, and an error may show only then. Scopes may be
+    nested; the outer tenant is back when the inner scope ends.
     """
     connection = connections[using]
     nested = connection.in_atomic_block
     outer = current_tenant.get()
     with transaction.atomic(using=using, durable=durable):
-        _set_locally(connection, {TENANT_SETTING: str(tenant_id), **(settings or {})})
-        token = current_tenant.set(tenant_id)
-        try:
-            yield
-        finally:
-            current_tenant.reset(token)
+        with ExitStack() as pipeline:
+            pipeline.enter_context(_pipeline(connection))
+            set_locally({TENANT_SETTING: str(tenant_id), **(settings or {})}, using=using)
+            if not pipelined:
+                pipeline.close()  # BEGIN and the setting went together
+            token = current_tenant.set(tenant_id)
+            try:
+                yield
+            finally:
+                current_tenant.reset(token)
         if nested and not connection.needs_rollback:
             # The end of a savepoint does not undo a local setting; the end of a transaction does.
-            _set_locally(connection, {TENANT_SETTING: str(outer or "")})
+            set_locally({TENANT_SETTING: str(outer or "")}, using=using)
 
 
-def _set_locally(connection: Any, values: Mapping[str, str]) -> None:
+def set_locally(values: Mapping[str, str], *, using: str = "default") -> None:
+    """Settings that hold for the rest of the transaction."""
     calls = ", ".join("set_config(%s, %s, true)" for _ in values)
-    with connection.cursor() as cursor:
+    with connections[using].cursor() as cursor:
         cursor.execute(f"SELECT {calls}", [part for pair in values.items() for part in pair])
+
+
+@contextmanager
+def _pipeline(connection: Any) -> Iterator[None]:
+    connection.ensure_connection()
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
 
 
 class PreparedCursor(psycopg.Cursor[Any]):
@@ -123,14 +137,28 @@ def fetch_prepared(
     sql: str, params: Mapping[str, Any] | Sequence[Any], *, using: str = "default"
 ) -> list[tuple[Any, ...]]:
     """Run one prepared statement on Django's connection and return all its rows."""
+    return send_prepared(sql, params, using=using)()
+
+
+def send_prepared(
+    sql: str, params: Mapping[str, Any] | Sequence[Any], *, using: str = "default"
+) -> Callable[[], list[tuple[Any, ...]]]:
+    """Run one prepared statement; what is returned gives all its rows, once.
+
+    In a ``pipelined`` scope the database works on it while the caller does something else.
+    """
     connection = connections[using]
     connection.ensure_connection()
-    with PreparedCursor(connection.connection) as raw:
-        wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
-        cursor = wrap(raw)  # type: ignore[arg-type]  # any DB-API cursor will do
-        cursor.execute(sql, params)
-        rows: list[tuple[Any, ...]] = raw.fetchall()
-        return rows
+    raw = PreparedCursor(connection.connection)
+    wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
+    cursor = wrap(raw)  # type: ignore[arg-type]  # any DB-API cursor will do
+    cursor.execute(sql, params)
+
+    def rows() -> list[tuple[Any, ...]]:
+        with raw:
+            return list(cursor.fetchall())
+
+    return rows
 
 
 def run_sql_file(path: Path) -> migrations.RunSQL:

@@ -11,7 +11,7 @@ from memories.embeddings.base import (
     ProviderUnavailable,
     Runtime,
 )
-from memories.embeddings.registry import get_embedder
+from memories.embeddings.registry import embedder_class, get_embedder
 
 __all__ = [
     "Chunk",
@@ -23,5 +23,6 @@ __all__ = [
     "ProviderRejected",
     "ProviderUnavailable",
     "Runtime",
+    "embedder_class",
     "get_embedder",
 ]

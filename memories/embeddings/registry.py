@@ -28,7 +28,7 @@ def get_embedder(spec: ModelSpec, runtime: Runtime | None = None) -> Embedder:
     key = (spec, runtime or _runtime())
     with _lock:
         if key not in _embedders:
-            _embedders[key] = _made(*key)
+            _embedders[key] = embedder_class(spec)(*key)
         return _embedders[key]
 
 
@@ -36,10 +36,11 @@ def _runtime() -> Runtime:
     return Runtime(threads=settings.MEMOS_EMBEDDING_THREADS, prepared=settings.MEMOS_HOME / "models")
 
 
-def _made(spec: ModelSpec, runtime: Runtime) -> Embedder:
+def embedder_class(spec: ModelSpec) -> type[Embedder]:
+    """The class of a model's provider."""
     module, name = CLASSES[spec.provider]
-    embedder: Embedder = getattr(import_module(module), name)(spec, runtime)
-    return embedder
+    found: type[Embedder] = getattr(import_module(module), name)
+    return found
 
 
 def _begin_anew() -> None:

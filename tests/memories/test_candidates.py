@@ -13,7 +13,6 @@ from memories.candidates import (
     Search,
     conditions,
     filter_params,
-    planner_settings,
     pool_statement,
     words_statement,
 )
@@ -75,8 +74,10 @@ class TestStatement:
                 tenant, large=large, filters=filters, profile=replace(DEFAULT_PROFILE, mode=mode),
                 vector=np.full(384, 1 / 384**0.5, np.float32) if vector else None,
             )  # fmt: skip
-            with tenant_scope(tenant.id, settings=planner_settings(search)):
-                found = candidates.find(*candidates.find_by_words(search))
+            with tenant_scope(tenant.id, pipelined=True):
+                search, words, answer = candidates.find_by_words(search, lambda: "meanwhile")
+                found = candidates.find(search, words)
+            assert answer == "meanwhile"
             assert len(found.ids) == len(found.importance) == len(found.columns.lengths)
             if filters is FULL:
                 assert found.ids == []

@@ -328,13 +328,13 @@ def test_a_question_costs_the_same_whatever_it_finds(tenant, remember, indexed, 
     remember(*(f"cat {n}" for n in range(60)), conversation_id="c")
     indexed()
     recall(tenant, Query(text="cat"))  # looks at the scope, once in half a minute
-    # Each scope adds four (savepoint, tenant, former tenant, savepoint's end): words; then candidates,
+    # The scope adds four (savepoint, tenant, former tenant, savepoint's end): words, planner settings, candidates,
     # token vectors, rows, turns around.
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(10):
         recall(tenant, Query(text="cat", context=2, explain=True))
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(10):
         recall(tenant, Query(text="cat 7", context=2, top_k=50))
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(9):
         recall(tenant, Query(text="cat 7"))
 
 
