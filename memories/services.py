@@ -2,12 +2,10 @@
 
 import hashlib
 import unicodedata
-from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -17,25 +15,13 @@ from django.utils import timezone
 from memories import metrics
 from memories.importance import computed_importance
 from memories.indexing import wake
-from memories.models import AuditEntry, Conversation, IndexJob, Memory, MemoryVersion
+from memories.models import AuditEntry, IndexJob, Memory, MemoryVersion
 from memos_project.db import fetch_prepared, tenant_scope
 from memos_project.encoding import to_json
 from memos_project.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
 from memos_project.tenancy.services import TenantInfo
 
-SQL = Path(__file__).parent / "sql"
-REMEMBER = (SQL / "remember.sql").read_text()
-FIND_SAME = (SQL / "find_same.sql").read_text()
-
-# One look-up for each, in the order they are named.
-LOCK_CONVERSATIONS = """
-SELECT wanted.user_id, wanted.key, c.id
-FROM unnest(%(users)s::text[], %(keys)s::text[]) AS wanted (user_id, key)
-CROSS JOIN LATERAL (
-    SELECT c.id FROM memories_conversation c
-    WHERE c.tenant_id = %(tenant)s AND c.user_id = wanted.user_id AND c.key = wanted.key FOR NO KEY UPDATE
-) c
-"""
+REMEMBER = "SELECT place, id, created FROM memos_remember(%(tenant)s, %(items)s, %(actor)s)"
 
 # What a revision may change; everything else says where a memory came from.
 REVISABLE = (
@@ -84,7 +70,7 @@ class Remembered:
 
 SAID = tuple(each.name for each in fields(NewMemory))
 
-type Identity = tuple[str, str | None, UUID | None, str, str]
+type Identity = tuple[str, str | None, str, str, str]
 
 
 def role_of(item: NewMemory) -> str:
@@ -112,113 +98,47 @@ def remember(tenant: TenantInfo, items: Sequence[NewMemory], *, actor: str) -> l
     """Store memories in one transaction, all or none, and answer for each in order.
 
     A memory that is there already (same external id of this user, or without one the same content in the
-    same conversation and kind) is not written again.
+    same conversation and kind) is not written again. Of several equal items the first is made, the rest are its
+    duplicates. Raises Conflict where an equal memory was removed in the same moment.
     """
-    if not items:
+    offered = [_row(tenant, item, place) for place, item in enumerate(items)]
+    rows: dict[Identity, dict[str, Any]] = {}
+    firsts = [rows.setdefault(_identity(row), row)["place"] for row in offered]
+    if not rows:
         return []
-    with tenant_scope(tenant.id, settings={"plan_cache_mode": "force_generic_plan"}, pipelined=True):
-        conversations = _lock_conversations(tenant.id, items)
-        rows = _rows(tenant, items, conversations)
-        # A single one that is there already is found out by writing it. Of several, those that are there must be left
-        # out before the turns are numbered.
-        found = _by_identity(_run(FIND_SAME, tenant.id, rows)) if len(rows) > 1 else {}
-        fresh = _numbered(rows, known=found)
-        made = _by_identity(_run(REMEMBER, tenant.id, fresh, actor=actor)) if fresh else {}
-        missing = [row for row in fresh if _identity(row) not in made]
-        found |= _by_identity(_run(FIND_SAME, tenant.id, missing)) if missing else {}
-        if made:
-            transaction.on_commit(partial(wake, tenant.id), robust=True)
-    metrics.STORED.labels(outcome="created").inc(len(made))
-    metrics.STORED.labels(outcome="duplicate").inc(len(items) - len(made))
-    return _answers(rows, made, found)
+    params = {"tenant": tenant.id, "items": to_json(list(rows.values())).decode(), "actor": actor}
+    answers = {place: (memory_id, created) for place, memory_id, created in fetch_prepared(REMEMBER, params)}
+    made = sum(created for _, created in answers.values())
+    if made:
+        transaction.on_commit(partial(wake, tenant.id), robust=True)
+    metrics.STORED.labels(outcome="created").inc(made)
+    metrics.STORED.labels(outcome="duplicate").inc(len(items) - made)
+    if len(answers) < len(rows):
+        raise Conflict("A memory with the same identity was removed meanwhile; send it again.")
+    return [
+        Remembered(answers[first][0], item.external_id, answers[first][1] and first == place)
+        for place, (item, first) in enumerate(zip(items, firsts, strict=True))
+    ]
 
 
-def _answers(
-    rows: list[dict[str, Any]], made: dict[Identity, UUID], found: dict[Identity, UUID]
-) -> list[Remembered]:
-    """Of several equal items the first was created, the rest are its duplicates."""
-    fresh = dict(made)
-    answers = []
-    for row in rows:
-        identity = _identity(row)
-        created = fresh.pop(identity, None)
-        existing = created or made.get(identity) or found.get(identity)
-        if existing is None:
-            raise Conflict("A memory with the same identity was removed meanwhile; send it again.")
-        answers.append(Remembered(existing, row["external_id"], created is not None))
-    return answers
-
-
-def _lock_conversations(tenant_id: UUID, items: Sequence[NewMemory]) -> dict[tuple[str, str], UUID]:
-    """Hold the conversations, all in one order, so that turns are numbered in peace; make those that are missing."""
-    wanted = sorted({(item.user_id, item.conversation_id) for item in items if item.conversation_id})
-    if not wanted:
-        return {}
-    # One that is there is simply held. Of several, none may be held before all are there: whoever held the
-    # second while making the first would wait for someone who does the reverse.
-    held = _held_conversations(tenant_id, wanted) if len(wanted) == 1 else {}
-    if not held:
-        Conversation.objects.bulk_create(
-            [Conversation(tenant_id=tenant_id, user_id=user_id, key=key) for user_id, key in wanted],
-            ignore_conflicts=True,
-        )
-        held = _held_conversations(tenant_id, wanted)
-    return held
-
-
-def _held_conversations(tenant_id: UUID, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], UUID]:
-    users, keys = [user_id for user_id, _ in wanted], [key for _, key in wanted]
-    rows = fetch_prepared(LOCK_CONVERSATIONS, {"tenant": tenant_id, "users": users, "keys": keys})
-    return {(user_id, key): row_id for user_id, key, row_id in rows}
-
-
-def _rows(
-    tenant: TenantInfo, items: Sequence[NewMemory], conversations: Mapping[tuple[str, str], UUID]
-) -> list[dict[str, Any]]:
-    rows = []
-    for place, item in enumerate(items):
-        conversation = conversations.get((item.user_id, item.conversation_id))
-        row = {name: getattr(item, name) for name in SAID}
-        row.update(
-            place=place,
-            role=role_of(item),
-            content_hash=content_hash(item),
-            conversation_id=conversation,
-            importance_explicit=row.pop("importance"),
-            importance_computed=computed_importance(role=role_of(item), content=item.content),
-            language=tenant.language,
-        )
-        rows.append(row)
-    return rows
-
-
-def _numbered(rows: Sequence[dict[str, Any]], *, known: Container[Identity]) -> list[dict[str, Any]]:
-    """The rows that are not known, each identity once, with their places among the new ones of their conversation."""
-    places: Counter[UUID | None] = Counter()
-    fresh: dict[Identity, dict[str, Any]] = {}
-    for row in rows:
-        identity = _identity(row)
-        if identity not in known and identity not in fresh:
-            places[row["conversation_id"]] += 1
-            fresh[identity] = {**row, "conversation_place": places[row["conversation_id"]]}
-    return list(fresh.values())
-
-
-def _run(
-    sql: str, tenant_id: UUID, rows: Sequence[Mapping[str, Any]], **params: Any
-) -> list[tuple[Any, ...]]:
-    return fetch_prepared(sql, {"tenant": tenant_id, "items": to_json(rows).decode(), **params})
+def _row(tenant: TenantInfo, item: NewMemory, place: int) -> dict[str, Any]:
+    """An item as ``memos_remember`` takes it."""
+    row = {name: getattr(item, name) for name in SAID}
+    return row | {
+        "place": place,
+        "conversation": row.pop("conversation_id"),
+        "role": role_of(item),
+        "content_hash": content_hash(item),
+        "importance_explicit": row.pop("importance"),
+        "importance_computed": computed_importance(role=role_of(item), content=item.content),
+        "language": tenant.language,
+    }
 
 
 def _identity(row: Mapping[str, Any]) -> Identity:
     if row["external_id"] is not None:
-        return row["user_id"], row["external_id"], None, "", ""
-    return row["user_id"], None, row["conversation_id"], row["kind"], row["content_hash"]
-
-
-def _by_identity(rows: Sequence[tuple[Any, ...]]) -> dict[Identity, UUID]:
-    names = ("user_id", "external_id", "conversation_id", "kind", "content_hash")
-    return {_identity(dict(zip(names, rest, strict=True))): row_id for row_id, *rest in rows}
+        return row["user_id"], row["external_id"], "", "", ""
+    return row["user_id"], None, row["conversation"], row["kind"], row["content_hash"]
 
 
 def get_memory(tenant_id: UUID, memory_id: UUID) -> Memory:

@@ -14,4 +14,5 @@ class Migration(migrations.Migration):
         run_sql_file(SQL / "cascades.sql"),
         run_sql_file(SQL / "text_index.sql"),
         run_sql_file(SQL / "backlog.sql"),
+        run_sql_file(SQL / "remember.sql"),
     ]
