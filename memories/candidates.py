@@ -38,8 +38,8 @@ from memos_project.db import fetch_prepared, send_prepared, set_locally
 SQL = Path(__file__).parent / "sql" / "recall"
 
 # How many of each list are looked at, from how many of the best the turns around are fetched, and how far.
-CANDIDATES = 50
-SEEDS = 15
+CANDIDATES = 32
+SEEDS = 8
 REACH = 1
 # Postings that a search in a large scope may read to choose its candidates.
 POSTINGS = 10_000

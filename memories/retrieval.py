@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
+from itertools import batched, islice
 from typing import Any
 from uuid import UUID
 
@@ -350,18 +351,18 @@ def _hydrate(
     order: np.ndarray,
     profile: Profile,
 ) -> list[Hit]:
-    # Twice as many as asked for, since equal texts are shown once.
+    # Twice as many as asked for, since equal texts are shown once; the second half is read only if it is needed.
     best = [
         int(row)
         for row in order[: 2 * query.top_k]
         if query.threshold is None or scores[row] >= query.threshold
     ]
-    mementos = _mementos(tenant_id, [found.ids[row] for row in best])
-    chosen: list[tuple[int, Memento]] = []
-    for row, memento in _distinct((row, mementos.get(found.ids[row])) for row in best):
-        chosen.append((row, memento))
-        if len(chosen) == query.top_k:
-            break
+    mementos = (
+        (row, memento)
+        for some in batched(best, query.top_k)
+        for row, memento in zip(some, _mementos(tenant_id, [found.ids[row] for row in some]), strict=True)
+    )
+    chosen = list(islice(_distinct(mementos), query.top_k))
     chosen = _within_budget(chosen, query.token_budget)
     around = _turns_around(tenant_id, [memento.id for _, memento in chosen], query.context)
     explain = _explainer(found, ranking, profile) if query.explain else None
@@ -376,11 +377,11 @@ def _hydrate(
     ]
 
 
-def _mementos(tenant_id: UUID, memory_ids: Sequence[UUID]) -> dict[UUID, Memento]:
-    if not memory_ids:
-        return {}
+def _mementos(tenant_id: UUID, memory_ids: Sequence[UUID]) -> list[Memento | None]:
+    """The memories in the order of their ids; None for one that is gone."""
     rows = fetch_prepared(HYDRATE, {"tenant": tenant_id, "ids": list(memory_ids)})
-    return {row[0]: Memento(*row) for row in rows}
+    mementos = {row[0]: Memento(*row) for row in rows}
+    return [mementos.get(memory_id) for memory_id in memory_ids]
 
 
 def _distinct(ranked: Iterable[tuple[int, Memento | None]]) -> Iterator[tuple[int, Memento]]:
