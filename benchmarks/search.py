@@ -153,7 +153,7 @@ def main() -> None:
     bench.one_client(tenants, questions)
     some = tenants[:: max(1, len(tenants) // 8)]
     bench.recall(
-        [*tenants[:4], *some[1:]] if len(tenants) > 1 else tenants, list(corpus.questions(20, seed=5))
+        [*tenants[:4], *some[1:]] if len(tenants) > 1 else tenants, list(corpus.questions(50, seed=5))
     )
     bench.many_clients(
         tenants, list(corpus.questions(5000, seed=9)), clients=given.clients, seconds=given.seconds
