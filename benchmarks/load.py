@@ -22,8 +22,9 @@ from memories.models import EmbeddingModel, IndexJob, Memory, MemoryTokens, Memo
 from memories.vectors import VectorPoint, graph
 from memories.vectors.pgvector import PgVectorIndex
 from memos_project.db import tenant_scope
+from memos_project.tenancy.callers import TenantInfo, tenant_info
 from memos_project.tenancy.models import Tenant
-from memos_project.tenancy.services import TenantInfo, create_tenant, tenant_info
+from memos_project.tenancy.services import create_tenant
 
 BASE_TEXTS = 4000
 NOISE = 0.02

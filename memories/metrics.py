@@ -12,4 +12,3 @@ INDEXED = Counter("memos_memories_indexed_total", "Memories whose indexes were b
 PROVIDER_ERRORS = Counter(
     "memos_embedding_provider_errors_total", "Failed calls of embedding providers", ["model", "error"]
 )
-CACHE = Counter("memos_cache_requests_total", "Look-ups in memOS's own caches", ["cache", "outcome"])

@@ -10,7 +10,7 @@ import orjson
 
 from memories.ranking import DEFAULT_PROFILE, Fusion, Mode, Profile, Weights
 from memos_project.errors import InvalidInput
-from memos_project.tenancy.services import TenantInfo
+from memos_project.tenancy.callers import TenantInfo
 
 LARGEST = 1_000_000
 CHOICES: Mapping[str, tuple[str, ...]] = {

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import partial
 from itertools import batched, islice
 from typing import Any
 from uuid import UUID
@@ -26,8 +26,8 @@ from memories.embeddings import (
     ModelSpec,
     ProviderRejected,
     ProviderUnavailable,
+    embed_query,
     embedder_class,
-    get_embedder,
 )
 from memories.late import best_matches
 from memories.models import EmbeddingModel
@@ -47,7 +47,7 @@ from memories.scopes import SearchScope, scope_of
 from memories.vectors import IndexedModel, IndexUnavailable, Neighbour, Scope, vector_index
 from memos_project.db import fetch_prepared, tenant_scope
 from memos_project.errors import InvalidInput, NotFound
-from memos_project.tenancy.services import TenantInfo
+from memos_project.tenancy.callers import TenantInfo
 
 log = structlog.get_logger(__name__)
 
@@ -235,13 +235,6 @@ def active_model() -> ActiveModel:
     return _active[1]
 
 
-@lru_cache(maxsize=4096)
-def _embed_query(spec: ModelSpec, text: str) -> EmbeddedQuery:
-    # Only what is not in the cache comes here.
-    metrics.CACHE.labels(cache="query embeddings", outcome="miss").inc()
-    return get_embedder(spec).embed_query(text)
-
-
 def _vectors(
     tenant_id: UUID,
     query: Query,
@@ -262,9 +255,8 @@ def _embed(model: ActiveModel, text: str, profile: Profile) -> EmbeddedQuery | N
     """The question's vectors; None where none are wanted, or the provider does not answer."""
     if profile.mode == "text":
         return None
-    metrics.CACHE.labels(cache="query embeddings", outcome="asked").inc()
     try:
-        return _embed_query(model.spec, text)
+        return embed_query(model.spec, text)
     except (
         ProviderUnavailable,
         ProviderRejected,

@@ -19,7 +19,7 @@ from memories.models import AuditEntry, IndexJob, Memory, MemoryVersion
 from memos_project.db import fetch_prepared, tenant_scope
 from memos_project.encoding import to_json
 from memos_project.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
-from memos_project.tenancy.services import TenantInfo
+from memos_project.tenancy.callers import TenantInfo
 
 REMEMBER = "SELECT place, id, created FROM memos_remember(%(tenant)s, %(items)s, %(actor)s)"
 

@@ -31,10 +31,12 @@ pytest.register_assert_rewrite("tests.backends", "tests.factories", "tests.memor
 
 from memories import indexing, retrieval, scopes, services
 from memories.models import EmbeddingModel
+from memos_project import near_cache
 from memos_project.redis import client
-from memos_project.tenancy.services import TenantInfo
+from memos_project.tenancy.callers import TenantInfo
 from tests import servers
 from tests.factories import Api, make_key, make_tenant, new_memory
+from tests.waiting import until
 
 
 def pytest_unconfigure() -> None:
@@ -45,6 +47,8 @@ def pytest_unconfigure() -> None:
 def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """A migrated database on a PostgreSQL of our own, and a Valkey beside it."""
     with servers.running(Path(HOME.name) / "servers", django_db_blocker):
+        # Until it has heard from Redis a process keeps no copies, and tests count statements.
+        assert until(lambda: near_cache.listener().in_touch)
         yield
 
 
@@ -54,6 +58,7 @@ def _nothing_known() -> None:
     retrieval._active = None
     scopes.forget_all()
     indexing._gathering.clear()
+    near_cache.drop_all()
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import orjson
 from django.test import Client
 
 from memories.services import NewMemory
-from memos_project.tenancy.services import TenantInfo, create_tenant, issue_key, tenant_info
+from memos_project.tenancy.callers import TenantInfo, tenant_info
+from memos_project.tenancy.services import create_tenant, issue_key
 
 _numbers = count(1)
 

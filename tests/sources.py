@@ -7,6 +7,7 @@ from pathlib import Path
 from prometheus_client.metrics import MetricWrapperBase
 
 from memories import metrics
+from memos_project import metrics as shared_metrics
 from memos_project.api.health import BacklogCollector
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,7 +26,7 @@ def variables() -> set[str]:
 def metric_names() -> set[str]:
     declared = [
         each
-        for value in vars(metrics).values()
+        for value in [*vars(metrics).values(), *vars(shared_metrics).values()]
         if isinstance(value, MetricWrapperBase)
         for each in value.describe()
     ]

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import RadioFilter, TextFilter
 
 from memories.models import Conversation, IndexJob, Memory, Posting
-from memos_project.tenancy.services import TenantInfo
+from memos_project.tenancy.callers import TenantInfo
 
 TERMS = "SELECT memos_term(lexeme) FROM unnest(to_tsvector(%s::regconfig, memos_words(%s)))"
 

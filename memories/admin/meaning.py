@@ -20,7 +20,7 @@ from memories.models import Memory
 from memories.retrieval import Explanation, Hit, Query, Recall, recall
 from memos_project.db import tenant_scope
 from memos_project.errors import InvalidInput
-from memos_project.tenancy.services import TenantInfo
+from memos_project.tenancy.callers import TenantInfo
 
 MOST_HITS = 50
 

@@ -23,7 +23,7 @@ from memos_project.api.problems import flattened
 from memos_project.api.views import TenantView, decode_cursor, encode_cursor, etag, if_match, validated
 from memos_project.db import tenant_scope
 from memos_project.errors import Forbidden, InvalidInput, MemosError, NotFound
-from memos_project.tenancy.services import TenantInfo
+from memos_project.tenancy.callers import TenantInfo
 
 IF_MATCH = OpenApiParameter(
     "If-Match",

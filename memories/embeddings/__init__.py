@@ -11,6 +11,7 @@ from memories.embeddings.base import (
     ProviderUnavailable,
     Runtime,
 )
+from memories.embeddings.queries import embed_query
 from memories.embeddings.registry import embedder_class, get_embedder
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "ProviderRejected",
     "ProviderUnavailable",
     "Runtime",
+    "embed_query",
     "embedder_class",
     "get_embedder",
 ]

@@ -7,7 +7,7 @@ from itertools import batched
 
 from memories.ingest.base import Message, Refusal
 from memories.ingest.run import Batch, Choices, check, sift
-from memos_project.tenancy.services import TenantInfo
+from memos_project.tenancy.callers import TenantInfo
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from memories.models import Memory
 from memories.services import NewMemory
 from memos_project.api.problems import flattened
 from memos_project.db import tenant_scope
-from memos_project.tenancy.services import TenantInfo
+from memos_project.tenancy.callers import TenantInfo
 
 PRESENT = """
 SELECT m.user_id, m.external_id

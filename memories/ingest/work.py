@@ -12,7 +12,7 @@ from memories.ingest.report import Tally
 from memories.ingest.run import Choices, ingest
 from memories.ingest.stopping import Wish
 from memories.ingest.waiting import count_given_up, until_indexed
-from memos_project.tenancy.services import TenantInfo
+from memos_project.tenancy.callers import TenantInfo
 
 MOST_REFUSALS = 100  # said one by one
 

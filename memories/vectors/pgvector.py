@@ -69,7 +69,7 @@ class PgVectorIndex(VectorIndex):
 
     in_database: ClassVar[bool] = True
 
-    def __init__(self, *, m: int = 16, ef_construction: int = 100) -> None:
+    def __init__(self, *, m: int = 24, ef_construction: int = 100) -> None:
         self._build = {"m": m, "ef_construction": ef_construction}
 
     def create(self, model: IndexedModel) -> None:

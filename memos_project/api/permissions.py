@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from memos_project.tenancy.services import Caller
+from memos_project.tenancy.callers import Caller
 
 
 class HasScope(BasePermission):

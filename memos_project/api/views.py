@@ -14,8 +14,8 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from memos_project.errors import Forbidden, InvalidInput, PreconditionFailed
+from memos_project.tenancy.callers import Caller, TenantInfo, find_tenant
 from memos_project.tenancy.idempotency import answer_once
-from memos_project.tenancy.services import Caller, TenantInfo, find_tenant
 
 MAX_IDEMPOTENCY_KEY = 200
 

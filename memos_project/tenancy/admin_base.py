@@ -15,8 +15,8 @@ from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from memos_project.tenancy.callers import TenantInfo, tenant_info
 from memos_project.tenancy.middleware import chosen_tenant
-from memos_project.tenancy.services import TenantInfo, tenant_info
 
 
 def tenant_of(request: HttpRequest) -> TenantInfo:

@@ -6,7 +6,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from memos_project.tenancy.services import Caller, authenticate
+from memos_project.tenancy.callers import Caller, authenticate
 
 
 def secret_of(request: Request) -> str | None:

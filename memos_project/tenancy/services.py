@@ -1,56 +1,21 @@
-"""The write path of tenants and keys, and the look-up that turns a secret into a caller."""
+"""The write path of tenants and keys."""
 
-import hashlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-import orjson
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from memos_project.db import fetch_prepared, tenant_scope
+from memos_project.db import tenant_scope
 from memos_project.errors import Conflict, InvalidInput, NotFound
+from memos_project.tenancy.callers import digest_of, key_changed
 from memos_project.tenancy.models import ApiKey, Tenant
 
 KEY_MARK = "mos_"
-
-FIND_TENANT = "SELECT id, slug, language, overrides::text FROM tenancy_tenant WHERE {} = %s AND active"
-
-
-@dataclass(frozen=True, slots=True)
-class TenantInfo:
-    """What the request path needs to know of a tenant, free of the ORM."""
-
-    id: UUID
-    slug: str
-    language: str
-    overrides: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """An authenticated API key and the tenant it speaks for."""
-
-    key_id: UUID
-    key_name: str
-    scopes: frozenset[str]
-    tenant: TenantInfo
-
-    is_authenticated = True
-
-    @property
-    def is_operator(self) -> bool:
-        return ApiKey.Scope.OPERATOR in self.scopes
-
-    def may(self, scope: str) -> bool:
-        """Operators may do everything; to write includes to read."""
-        implied = {"read": {"read", "write"}, "write": {"write"}}.get(scope, set())
-        return self.is_operator or bool(self.scopes & implied)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,40 +24,6 @@ class Bootstrap:
 
     api_key: str | None
     admin_password: str | None
-
-
-def digest_of(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
-
-
-def authenticate(secret: str) -> Caller | None:
-    """The caller behind a secret, or None where it is unknown, expired, revoked or its tenant is off."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT key_id, key_name, scopes, usable, tenant_id, slug, language, overrides::text FROM memos_authenticate(%s)",
-            [digest_of(secret)],
-        )
-        row = cursor.fetchone()
-    if row is None or not row[3]:
-        return None
-    return Caller(row[0], row[1], frozenset(row[2]), TenantInfo(row[4], row[5], row[6], orjson.loads(row[7])))
-
-
-def tenant_info(tenant: Tenant) -> TenantInfo:
-    return TenantInfo(tenant.id, tenant.slug, tenant.language, dict(tenant.overrides))
-
-
-def find_tenant(reference: str) -> TenantInfo:
-    """A tenant by its id or its slug; raises NotFound."""
-    try:
-        found = fetch_prepared(FIND_TENANT.format("id"), [UUID(reference)])
-    except ValueError:
-        # No slug has a NUL, and PostgreSQL cannot be asked for one.
-        found = [] if "\0" in reference else fetch_prepared(FIND_TENANT.format("slug"), [reference])
-    if not found:
-        raise NotFound("There is no such tenant.", field="tenant_id")
-    tenant_id, slug, language, overrides = found[0]
-    return TenantInfo(tenant_id, slug, language, orjson.loads(overrides))
 
 
 def create_tenant(*, slug: str, name: str = "", language: str = Tenant.Language.ENGLISH) -> Tenant:
@@ -141,8 +72,11 @@ def issue_key(
 def revoke_key(tenant_id: UUID, key_id: UUID) -> None:
     """From now on the key opens nothing; its row stays for the record."""
     with tenant_scope(tenant_id):
-        if not ApiKey.objects.filter(pk=key_id, revoked_at=None).update(revoked_at=timezone.now()):
+        key = ApiKey.objects.filter(pk=key_id, revoked_at=None).select_for_update().first()
+        if key is None:
             raise NotFound("There is no such key, or it is revoked already.")
+        key.revoked_at = timezone.now()
+        key.save(update_fields=["revoked_at"])
 
 
 def bootstrap(*, api_key: str | None, admin_password: str | None) -> Bootstrap:
@@ -169,9 +103,11 @@ def _bootstrap_key(tenant_id: UUID, wanted: str | None) -> str | None:
                 return None
         else:
             digest = digest_of(wanted)
-            live.exclude(digest=digest).update(revoked_at=timezone.now())
+            for other in live.exclude(digest=digest):
+                revoke_key(tenant_id, other.pk)
             # A key that was in use before is used again: the operator who names it wants it to open.
             if ApiKey.objects.filter(digest=digest).update(**operator):
+                key_changed(digest)
                 return wanted
         return issue_key(tenant_id, name="bootstrap", scopes=[ApiKey.Scope.OPERATOR], secret=wanted)[1]
 

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from memos_project.redis import client
-from memos_project.tenancy.services import Caller
+from memos_project.tenancy.callers import Caller
 
 WINDOW_SECONDS = 60
 

@@ -68,7 +68,7 @@ class TestConversations:
 
     def test_lists_cost_the_same_for_any_number(self, api, django_assert_num_queries):
         api.get(PATH)
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(5):
             api.get(PATH)
-        with django_assert_num_queries(11):
+        with django_assert_num_queries(10):
             api.get(f"{PATH}/one/messages")

@@ -372,7 +372,7 @@ class TestList:
     def test_a_page_costs_as_much_as_a_row(self, api, some, django_assert_num_queries):
         api.get(PATH)  # the key's use is noted once a minute
         # the key; a savepoint, the tenant, the rows, the former tenant, the savepoint's end
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(5):
             api.get(PATH, limit=100)
 
 

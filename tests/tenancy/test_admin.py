@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from memories.admin.memory import MemoryAdmin
 from memos_project.db import tenant_scope
+from memos_project.tenancy.callers import authenticate
 from memos_project.tenancy.models import ApiKey, Tenant
-from memos_project.tenancy.services import authenticate
 
 KEYS = "/admin/tenancy/apikey/"
 SAID = {"name": "Mill", "slug": "mill", "language": "german", "active": "on", "overrides": "{}"}

@@ -17,7 +17,7 @@ from memos_project.env import env
 from memos_project.errors import NotFound
 from memos_project.local import credentials
 from memos_project.local.process import StartError
-from memos_project.tenancy.services import TenantInfo, find_tenant
+from memos_project.tenancy.callers import TenantInfo, find_tenant
 
 TOP_K = 3
 

@@ -15,7 +15,7 @@ from django.db import InterfaceError, OperationalError
 from memories import ingest
 from memories.ingest import Choices, Source, Work
 from memos_project.errors import MemosError, NotFound
-from memos_project.tenancy.services import TenantInfo, find_tenant
+from memos_project.tenancy.callers import TenantInfo, find_tenant
 
 ACTOR = "command:ingest_conversations"
 GO_ON = "The same command again goes on from there."

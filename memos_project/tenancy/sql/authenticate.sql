@@ -1,10 +1,9 @@
 -- Find a key by the digest of its secret before its tenant is known, note its use at most once a minute,
--- and return it with its tenant. One statement, hence one round trip and its own transaction: the local
+-- and return it. One statement, hence one round trip and its own transaction: the local
 -- setting that lets the key's row be seen is gone when it ends.
 CREATE FUNCTION memos_authenticate(wanted bytea)
 RETURNS TABLE (
-    key_id uuid, key_name text, scopes text[], usable boolean,
-    tenant_id uuid, slug text, language text, overrides jsonb
+    key_id uuid, key_name text, scopes text[], tenant_id uuid, expires_at timestamptz
 )
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -12,11 +11,8 @@ BEGIN
     UPDATE tenancy_apikey k SET last_used_at = now()
     WHERE k.digest = wanted AND (k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute');
     RETURN QUERY
-        SELECT k.id, k.name::text, k.scopes::text[],
-               k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()) AND t.active,
-               t.id, t.slug::text, t.language::text, t.overrides
-        FROM tenancy_apikey k JOIN tenancy_tenant t ON t.id = k.tenant_id
-        WHERE k.digest = wanted;
+        SELECT k.id, k.name::text, k.scopes::text[], k.tenant_id, k.expires_at
+        FROM tenancy_apikey k WHERE k.digest = wanted AND k.revoked_at IS NULL;
     PERFORM set_config('memos.api_key_digest', '', true);
 END
 $$;

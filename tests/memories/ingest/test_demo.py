@@ -15,7 +15,8 @@ from memories.demo.show import bar
 from memories.management.commands.demo import show
 from memories.models import Memory
 from memos_project.db import tenant_scope
-from memos_project.tenancy.services import create_tenant, tenant_info
+from memos_project.tenancy.callers import tenant_info
+from memos_project.tenancy.services import create_tenant
 
 
 @pytest.fixture
