@@ -31,6 +31,7 @@ from memories.models import EmbeddingModel, IndexJob, Memory, MemoryTokens, Memo
 from memories.vectors import IndexMissing, IndexUnavailable, VectorPoint, vector_index
 from memories.vectors.pgvector import PgVectorIndex
 from memos_project.db import tenant_scope
+from memos_project.later import later
 from memos_project.redis import client
 from memos_project.tenancy.models import Tenant
 
@@ -68,8 +69,11 @@ def wake(tenant_id: UUID) -> None:
     What is written until then shares its batch, and its writers send nothing. Nothing is lost if it cannot be
     sent: the sweep finds the rows.
     """
-    if time.monotonic() < _gathering.get(tenant_id, 0.0):
-        return
+    if time.monotonic() >= _gathering.get(tenant_id, 0.0):
+        later(_send, tenant_id)
+
+
+def _send(tenant_id: UUID) -> None:
     try:
         if client().set(_wake_key(tenant_id), 1, nx=True, ex=10):
             current_app.send_task(

@@ -47,6 +47,7 @@ from memories.scopes import SearchScope, scope_of
 from memories.vectors import IndexedModel, IndexUnavailable, Neighbour, Scope, vector_index
 from memos_project.db import fetch_prepared, tenant_scope
 from memos_project.errors import InvalidInput, NotFound
+from memos_project.later import later
 from memos_project.tenancy.callers import TenantInfo
 
 log = structlog.get_logger(__name__)
@@ -196,7 +197,7 @@ def recall(tenant: TenantInfo, query: Query) -> Recall:
             scores, order = _scored(found, ranking, profile)
         with _timed("hydrate"):
             hits = _hydrate(tenant.id, query, found, ranking, scores, order, profile)
-    accesses.note(tenant.id, [hit.memory.id for hit in hits])
+    later(accesses.note, tenant.id, [hit.memory.id for hit in hits])
     metrics.RECALLS.labels(mode=query.mode, degraded=",".join(degraded)).inc()
     metrics.RECALL_SECONDS.labels(part="all").observe(time.perf_counter() - started)
     return Recall(hits, degraded)

@@ -88,10 +88,8 @@ QDRANT_API_KEY = env.str("QDRANT_API_KEY", default="")
 
 def _database(url: str, **options: Any) -> dict[str, Any]:
     config: dict[str, Any] = env.db_url_config(url)
-    config["ENGINE"] = "django.db.backends.postgresql"
+    config["ENGINE"] = "memos_project.postgresql"
     config.setdefault("OPTIONS", {}).update(options)
-    # A pooled connection may be older than the server it leads to.
-    config["CONN_HEALTH_CHECKS"] = True
     return config
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import django
 import pytest
+from django.conf import settings
 from pytest_django import DjangoDbBlocker
 
 HOME = TemporaryDirectory(prefix="memos-tests-")
@@ -32,6 +33,7 @@ pytest.register_assert_rewrite("tests.backends", "tests.factories", "tests.memor
 from memories import indexing, retrieval, scopes, services
 from memories.models import EmbeddingModel
 from memos_project import near_cache
+from memos_project.later import done as finish_later
 from memos_project.redis import client
 from memos_project.tenancy.callers import TenantInfo
 from tests import servers
@@ -53,12 +55,14 @@ def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBl
 
 
 @pytest.fixture(autouse=True)
-def _nothing_known() -> None:
+def _nothing_known() -> Iterator[None]:
     """Forget what a process remembers of the database between requests."""
     retrieval._active = None
     scopes.forget_all()
     indexing._gathering.clear()
     near_cache.drop_all()
+    yield
+    finish_later()
 
 
 @pytest.fixture
@@ -94,6 +98,18 @@ def other_key(other_tenant: TenantInfo) -> str:
 @pytest.fixture
 def operator_key(tenant: TenantInfo) -> str:
     return make_key(tenant, "operator")
+
+
+@pytest.fixture
+def redis_down(tenant: TenantInfo) -> Iterator[None]:
+    """Nothing answers where Redis was."""
+    finish_later()
+    url, settings.REDIS_URL = settings.REDIS_URL, "redis://127.0.0.1:1/0"
+    client.cache_clear()
+    yield
+    finish_later()
+    settings.REDIS_URL = url
+    client.cache_clear()
 
 
 @pytest.fixture

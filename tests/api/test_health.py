@@ -2,16 +2,7 @@ import pytest
 
 from memories import retrieval
 from memories.models import EmbeddingModel
-from memos_project.redis import client
 from tests.factories import Api
-
-
-@pytest.fixture
-def no_redis(tenant, settings):
-    settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    client.cache_clear()
-    yield
-    client.cache_clear()
 
 
 @pytest.mark.django_db
@@ -21,7 +12,7 @@ class TestHealth:
         parts = {"postgres", "redis", "vectors", "embeddings"}
         assert (answer.status, answer.body) == (200, {"status": "ok", "services": dict.fromkeys(parts, "up")})
 
-    def test_without_redis_it_is_degraded(self, no_redis):
+    def test_without_redis_it_is_degraded(self, redis_down):
         answer = Api().get("/health")
         assert (answer.status, answer.body["status"], answer.body["services"]["redis"]) == (
             200,

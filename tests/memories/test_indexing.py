@@ -13,6 +13,7 @@ from memories.indexing import claim, drain, enqueue, level, sweep, wake
 from memories.models import EmbeddingModel, GraphTenant, IndexJob, Memory, MemoryTokens, MemoryVector
 from memories.vectors import graph
 from memos_project.db import tenant_scope
+from memos_project.later import done
 from memos_project.redis import client
 from tests.factories import new_memory
 
@@ -315,12 +316,14 @@ def is_complete(tenant):
 
 class TestWaking:
     def queued(self):
+        done()
         return client().llen("celery")
 
     def test_one_message_is_enough_until_a_worker_has_begun(self, tenant):
         for _ in range(3):
             wake(tenant.id)
         assert self.queued() == 1
+        done()
         time.sleep(indexing.GATHERING_SECONDS)
         drain(tenant.id)
         wake(tenant.id)
@@ -328,6 +331,7 @@ class TestWaking:
 
     def test_another_process_need_not_send_it_either(self, tenant):
         wake(tenant.id)
+        done()
         indexing._gathering.clear()
         wake(tenant.id)
         assert self.queued() == 1
@@ -335,20 +339,15 @@ class TestWaking:
     def test_the_worker_waits_for_what_is_written_in_a_moment(self, tenant):
         before = timezone.now()
         wake(tenant.id)
+        done()
         [message] = client().lrange("celery", 0, -1)
         eta = datetime.fromisoformat(orjson.loads(message)["headers"]["eta"])
         assert eta >= before + timedelta(seconds=indexing.GATHERING_SECONDS)
 
-    def test_without_a_broker_a_write_is_kept_for_the_sweep(
-        self, tenant, settings, monkeypatch, django_capture_on_commit_callbacks
-    ):
-        settings.REDIS_URL = "redis://127.0.0.1:1/0"
-        client.cache_clear()
-        try:
-            with django_capture_on_commit_callbacks(execute=True):
-                services.remember(tenant, [new_memory()], actor="test")
-        finally:
-            client.cache_clear()
+    @pytest.mark.usefixtures("redis_down")
+    def test_without_a_broker_a_write_is_kept_for_the_sweep(self, tenant, django_capture_on_commit_callbacks):
+        with django_capture_on_commit_callbacks(execute=True):
+            services.remember(tenant, [new_memory()], actor="test")
         assert len(jobs(tenant)) == 1
 
     def test_the_sweep_wakes_every_tenant_with_work_that_is_due(self, tenant, other_tenant, remember):

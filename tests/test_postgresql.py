@@ -1,0 +1,29 @@
+"""Pooled connections whose server has gone."""
+
+import psycopg
+import pytest
+from django.db import connection
+
+from memos_project.local.postgres import SUPERUSER
+from memos_project.postgresql.base import _has_ended
+from tests import servers
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_was_ended_while_it_rested_is_not_used():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        [first] = cursor.fetchone()
+    connection.close()
+    with psycopg.connect(servers.database().url(SUPERUSER), autocommit=True) as superuser:
+        superuser.execute("SELECT pg_terminate_backend(%s, 5000)", [first])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        [second] = cursor.fetchone()
+    assert second != first
+
+
+@pytest.mark.django_db
+def test_a_connection_that_lives_has_not_ended():
+    connection.ensure_connection()
+    assert not _has_ended(connection.connection)
