@@ -221,6 +221,12 @@ MEMOS_INDEX_BATCH = env.int("MEMOS_INDEX_BATCH", default=64)
 MEMOS_INDEX_LEASE_SECONDS = env.float("MEMOS_INDEX_LEASE_SECONDS", default=30.0)
 MEMOS_INDEX_MAX_ATTEMPTS = env.int("MEMOS_INDEX_MAX_ATTEMPTS", default=8)
 # Scopes up to this many rows per square root of all rows are searched exactly; see docs/explanation/recall.md.
+# Working memory: seconds and bytes.
+MEMOS_WORKING_TTL = env.int("MEMOS_WORKING_TTL", default=3600)
+MEMOS_WORKING_MAX_TTL = env.int("MEMOS_WORKING_MAX_TTL", default=30 * 24 * 3600)
+MEMOS_WORKING_MAX_BYTES = env.int("MEMOS_WORKING_MAX_BYTES", default=256 * 1024)
+MEMOS_WORKING_QUOTA_BYTES = env.int("MEMOS_WORKING_QUOTA_BYTES", default=64 * 1024 * 1024)
+
 MEMOS_EXACT_SEARCH_FACTOR = env.float("MEMOS_EXACT_SEARCH_FACTOR", default=39.0)
 
 LOGGING = logging_config(level=env.str("LOG_LEVEL", default="INFO"), json=env.bool("LOG_JSON", default=False))

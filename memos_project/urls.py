@@ -18,6 +18,7 @@ urlpatterns = [
     path("memory/store", hub.StoreView.as_view()),
     path("memory/query", hub.QueryView.as_view()),
     path("", include("memories.api.urls")),
+    path("", include("memories.api.working.urls")),
     path("admin/", admin.site.urls),
 ]
 

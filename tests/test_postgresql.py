@@ -14,13 +14,14 @@ def test_a_connection_that_was_ended_while_it_rested_is_not_used():
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         [first] = cursor.fetchone()
+    ended = connection.connection
     connection.close()
     with psycopg.connect(servers.database().url(SUPERUSER), autocommit=True) as superuser:
         superuser.execute("SELECT pg_terminate_backend(%s, 5000)", [first])
+    assert _has_ended(ended)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
-        [second] = cursor.fetchone()
-    assert second != first
+        assert cursor.fetchone() != (first,)
 
 
 @pytest.mark.django_db

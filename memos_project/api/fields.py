@@ -75,7 +75,7 @@ class JsonObjectField(serializers.DictField):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, dict):
             self.fail("not_a_dict", input_type=type(data).__name__)
-        if _deeper_than(data, MAX_DEPTH):
+        if deeper_than(data, MAX_DEPTH):
             self.fail("depth")
         written = orjson.dumps(data)
         if len(written) > MAX_METADATA_BYTES:
@@ -85,13 +85,14 @@ class JsonObjectField(serializers.DictField):
         return data
 
 
-def _deeper_than(value: Any, depth: int) -> bool:
+def deeper_than(value: Any, depth: int) -> bool:
+    """Whether JSON is nested deeper than that."""
     if not isinstance(value, dict | list):
         return False
     if depth == 0:
         return True
     return any(
-        _deeper_than(inner, depth - 1) for inner in (value.values() if isinstance(value, dict) else value)
+        deeper_than(inner, depth - 1) for inner in (value.values() if isinstance(value, dict) else value)
     )
 
 

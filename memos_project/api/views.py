@@ -80,7 +80,7 @@ def if_match(request: Request) -> int | None:
     if tag is None or tag.strip() == "*":
         return None
     bare = tag.strip().removeprefix("W/").strip('"')
-    if not bare.isdecimal() or len(bare) > 9:
+    if not bare.isdecimal() or len(bare) > 16:
         raise PreconditionFailed(
             "No version has this tag; send the ETag of the last answer.", field="If-Match"
         )

@@ -5,12 +5,13 @@ from typing import Any
 
 import psycopg
 from django.db.backends.postgresql import base
+from psycopg_pool import ConnectionPool
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Takes no connection from the pool whose server has gone, and asks none that is there for a sign of life.
+    """Takes no connection from the pool whose server has gone, and asks none for a sign of life that keeps silent.
 
-    CONN_HEALTH_CHECKS would ask, at the price of a round trip for every request.
+    CONN_HEALTH_CHECKS would ask each, at the price of a round trip for every request.
     """
 
     def get_new_connection(self, conn_params: Any) -> Any:
@@ -22,12 +23,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def _has_ended(connection: psycopg.Connection[Any]) -> bool:
-    """A server says nothing to a connection at rest but that it is over."""
+    """A server that says something to a connection at rest says that it is over, or next to nothing: then it is asked."""
     heard = select.poll()
     heard.register(connection, select.POLLIN)
-    if heard.poll(0):
-        try:
-            connection.pgconn.consume_input()
-        except psycopg.OperationalError:
-            return True
-    return connection.pgconn.status == psycopg.pq.ConnStatus.BAD
+    if not heard.poll(0):
+        return False
+    try:
+        ConnectionPool.check_connection(connection)
+    except psycopg.OperationalError:
+        return True
+    return False

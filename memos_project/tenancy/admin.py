@@ -27,7 +27,7 @@ from memos_project.tenancy import services
 from memos_project.tenancy.admin_base import StorableJSONField, Superusers, TenantRows, tenant_of
 from memos_project.tenancy.models import ApiKey, Tenant
 
-LIMITS = ("rate_limit_tenant", "rate_limit_key")
+LIMITS = ("rate_limit_tenant", "rate_limit_key", "working_quota_bytes")
 
 admin.site.unregister([get_user_model(), Group])
 
@@ -47,7 +47,7 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
         for name in LIMITS:
             limit = overrides.get(name, 1)
             if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-                raise ValidationError(f"{name}: a whole number above 0, of requests per minute.")
+                raise ValidationError(f"{name}: a whole number above 0.")
         ranking = overrides.get("ranking", {})
         if not isinstance(ranking, dict):
             raise ValidationError("ranking: an object.")

@@ -1,0 +1,11 @@
+from django.urls import path
+
+from memories.api.working import views
+
+urlpatterns = [
+    path("v1/working/read", views.ReadView.as_view()),
+    path("v1/working/<str:scope>", views.ScopeView.as_view()),
+    path("v1/working/<str:scope>/<str:key>", views.EntryView.as_view()),
+    path("v1/working/<str:scope>/<str:key>/increment", views.IncrementView.as_view()),
+    path("v1/working/<str:scope>/<str:key>/append", views.AppendView.as_view()),
+]

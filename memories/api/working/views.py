@@ -1,0 +1,173 @@
+"""Working memory over HTTP: parse, call, render."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from memories.api.working import serializers as s
+from memories.working import keyvalue
+from memories.working.keyvalue import Entry
+from memos_project.api.views import TenantView, etag, if_match, validated
+from memos_project.errors import InvalidInput
+
+SCOPE = re.compile(r"tenant|(agent|session):[^\x00-\x1f\x7f]{1,200}")
+KEY = re.compile(r"[^\x00-\x1f\x7f/]{1,200}")
+
+SCOPE_PARAMETER = OpenApiParameter(
+    "scope",
+    {"type": "string", "pattern": r"^(tenant|(agent|session):[A-Za-z0-9._-]{1,200})$"},
+    OpenApiParameter.PATH,
+    description="`tenant`, `agent:NAME` or `session:ID`.",
+)
+KEY_PARAMETER = OpenApiParameter(
+    "key",
+    {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,200}$"},
+    OpenApiParameter.PATH,
+    description="1 to 200 characters, none of them a slash or a control character.",
+)
+TENANT_ID = OpenApiParameter("tenant_id", str, description="The key's own tenant, or any for an operator.")
+IF_MATCH = OpenApiParameter(
+    "If-Match", {"type": "string", "pattern": r'^(\*|"[0-9]{1,16}")$'}, OpenApiParameter.HEADER
+)
+
+
+def scope_of(name: str) -> str:
+    if not SCOPE.fullmatch(name):
+        raise InvalidInput("tenant, agent:NAME or session:ID (1 to 200 characters).", field="scope")
+    return name
+
+
+def key_of(name: str, field: str = "key") -> str:
+    if not KEY.fullmatch(name):
+        raise InvalidInput("1 to 200 characters, none of them a slash or a control character.", field=field)
+    return name
+
+
+def _rendered(entry: Entry) -> Response:
+    return Response(asdict(entry), headers=etag(entry.version))
+
+
+class EntryView(TenantView):
+    @extend_schema(
+        operation_id="working_put",
+        parameters=[SCOPE_PARAMETER, KEY_PARAMETER, TENANT_ID],
+        request=s.PutInput,
+        responses=s.EntryOutput,
+    )
+    def put(self, request: Request, scope: str, key: str) -> Response:
+        """Set a value, for a while."""
+        data = validated(s.PutInput, request.data)
+        entry = keyvalue.put(
+            self.tenant(), scope_of(scope), key_of(key), data["value"], ttl=data.get("ttl"), if_version=data.get("if_version")
+        )  # fmt: skip
+        return _rendered(entry)
+
+    @extend_schema(
+        operation_id="working_get",
+        parameters=[SCOPE_PARAMETER, KEY_PARAMETER, TENANT_ID],
+        responses=s.EntryOutput,
+    )
+    def get(self, request: Request, scope: str, key: str) -> Response:
+        """A value, its version and the seconds it has left; with Redis down it is missing."""
+        return _rendered(keyvalue.get(self.tenant().id, scope_of(scope), key_of(key)))
+
+    @extend_schema(
+        operation_id="working_delete",
+        parameters=[SCOPE_PARAMETER, KEY_PARAMETER, TENANT_ID, IF_MATCH],
+        responses={204: None},
+    )
+    def delete(self, request: Request, scope: str, key: str) -> Response:
+        """Delete an entry before its time."""
+        keyvalue.delete(self.tenant(), scope_of(scope), key_of(key), if_version=if_match(request))
+        return Response(status=204)
+
+
+class IncrementView(TenantView):
+    @extend_schema(
+        operation_id="working_increment",
+        parameters=[SCOPE_PARAMETER, KEY_PARAMETER, TENANT_ID],
+        request=s.IncrementInput,
+        responses=s.EntryOutput,
+    )
+    def post(self, request: Request, scope: str, key: str) -> Response:
+        """Add to a number in one step, beginning at 0."""
+        data = validated(s.IncrementInput, request.data)
+        entry = keyvalue.increment(
+            self.tenant(), scope_of(scope), key_of(key), data.get("by", 1), ttl=data.get("ttl")
+        )
+        return _rendered(entry)
+
+
+class AppendView(TenantView):
+    @extend_schema(
+        operation_id="working_append",
+        parameters=[SCOPE_PARAMETER, KEY_PARAMETER, TENANT_ID],
+        request=s.AppendInput,
+        responses=s.EntryOutput,
+    )
+    def post(self, request: Request, scope: str, key: str) -> Response:
+        """Add to the end of a list in one step, beginning with an empty one."""
+        data = validated(s.AppendInput, request.data)
+        entry = keyvalue.append(
+            self.tenant(), scope_of(scope), key_of(key), data["value"], ttl=data.get("ttl")
+        )
+        return _rendered(entry)
+
+
+class ReadView(TenantView):
+    scopes: ClassVar[Mapping[str, str]] = {"POST": "read"}
+
+    @extend_schema(operation_id="working_read", request=s.ReadInput, responses=s.EntriesOutput)
+    def post(self, request: Request) -> Response:
+        """Several entries of a scope at once."""
+        data = validated(s.ReadInput, request.data)
+        keys = [key_of(key, f"keys.{number}") for number, key in enumerate(data["keys"])]
+        entries, answered = keyvalue.get_many(
+            self.tenant(data.get("tenant_id")).id, scope_of(data["scope"]), keys
+        )
+        return Response(
+            {
+                "results": [asdict(entry) for entry in entries if entry],
+                "missing": [key for key, entry in zip(keys, entries, strict=True) if entry is None],
+                "degraded": [] if answered else ["working"],
+            }
+        )
+
+
+class ScopeView(TenantView):
+    @extend_schema(
+        operation_id="working_list", parameters=[SCOPE_PARAMETER, s.ListParams], responses=s.EntryPage
+    )
+    def get(self, request: Request, scope: str) -> Response:
+        """The entries of a scope by key, without their values."""
+        params = validated(s.ListParams, request.query_params)
+        limit = params.get("limit", 50)
+        rows, answered = keyvalue.list_entries(
+            self.tenant().id, scope_of(scope), after=_after(params.get("cursor")), limit=limit + 1
+        )
+        cursor = _cursor(rows[limit - 1].key) if len(rows) > limit else None
+        page: dict[str, Any] = {"results": [asdict(row) for row in rows[:limit]], "next_cursor": cursor}
+        return Response({**page, "degraded": [] if answered else ["working"]})
+
+
+def _cursor(key: str) -> str:
+    return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+
+
+def _after(cursor: str | None) -> str:
+    if cursor is None:
+        return ""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        return key_of(base64.b64decode(padded, altchars=b"-_", validate=True).decode())
+    except (binascii.Error, ValueError, InvalidInput):
+        raise InvalidInput(
+            "Not a cursor of this list; leave it out to begin at the start.", field="cursor"
+        ) from None
