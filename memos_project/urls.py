@@ -17,6 +17,8 @@ urlpatterns = [
     path("v1/me", me.MeView.as_view()),
     path("memory/store", hub.StoreView.as_view()),
     path("memory/query", hub.QueryView.as_view()),
+    path("memory/tier/1/store", hub.TierOneView.as_view()),
+    path("memory/tier/1/<str:key>", hub.TierOneEntryView.as_view()),
     path("", include("memories.api.urls")),
     path("", include("memories.api.working.urls")),
     path("admin/", admin.site.urls),

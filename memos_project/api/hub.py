@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
+from uuid import uuid4
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,10 +12,16 @@ from rest_framework.response import Response
 from memories import retrieval, services
 from memories.api import rendering
 from memories.api import serializers as s
+from memories.api.working import serializers as w
 from memories.concepts import concepts
 from memories.retrieval import Query, active_model
 from memories.services import NewMemory
+from memories.working import keyvalue
 from memos_project.api.views import TenantView, validated
+from memos_project.errors import NotFound
+
+# Where the promised paths of tier 1 keep their entries.
+TIER_ONE = "tenant"
 
 # What a store's free-form metadata says that memOS has columns for.
 UNDERSTOOD = (
@@ -60,6 +67,38 @@ def _understood(metadata: Mapping[str, Any]) -> dict[str, Any]:
         return validated(s.MemoryInput, said, partial=True)
     except ValidationError as error:
         raise ValidationError({"metadata": error.detail}) from error
+
+
+class TierOneView(TenantView):
+    @extend_schema(operation_id="tier_one_store", request=w.TierOneInput, responses=w.TierOneStored)
+    def post(self, request: Request) -> Response:
+        """Keep something in working memory for a while."""
+        data = validated(w.TierOneInput, request.data)
+        metadata = data.get("metadata", {})
+        try:
+            said = validated(w.TierOneMetadata, metadata)
+        except ValidationError as error:
+            raise ValidationError({"metadata": error.detail}) from error
+        value = {"content": data["content"], "metadata": metadata}
+        tenant = self.tenant(data.get("tenant_id"))
+        entry = keyvalue.put(tenant, TIER_ONE, uuid4().hex, value, ttl=said.get("ttl"))
+        return Response({"tier": 1, "storage": "redis", "key": entry.key})
+
+
+class TierOneEntryView(TenantView):
+    @extend_schema(
+        operation_id="tier_one_read",
+        parameters=[
+            OpenApiParameter("key", {"type": "string", "pattern": "^[a-z0-9]{1,200}$"}, OpenApiParameter.PATH)
+        ],
+        responses=w.TierOneOutput,
+    )
+    def get(self, request: Request, key: str) -> Response:
+        """What was kept in working memory under a key that storing answered."""
+        entry = keyvalue.get(self.tenant().id, TIER_ONE, key)
+        if not isinstance(entry.value, dict) or entry.value.keys() != {"content", "metadata"}:
+            raise NotFound(keyvalue.MISSING)
+        return Response({"tier": 1, "storage": "redis", "key": key, **entry.value, "ttl": entry.ttl})
 
 
 class QueryView(TenantView):

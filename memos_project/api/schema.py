@@ -40,7 +40,7 @@ class ProblemAutoSchema(AutoSchema):
             common += ["409"]
         if self.method in ("POST", "PUT", "PATCH"):
             common += ["413", "415"]
-        if self.method in ("PATCH", "DELETE"):
+        if self.method in ("PUT", "PATCH", "DELETE"):
             common.append("412")
         component = self.resolve_serializer(Problem, direction)
         for status in common:

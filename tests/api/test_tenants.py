@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 
 from memories import services
 from memories.models import Conversation, Memory
+from memories.working import keyvalue
+from memories.working.store import key_of as working_key
 from memos_project.api.views import encode_cursor
 from memos_project.db import tenant_scope
+from memos_project.redis import client
 from tests.factories import Api, make_key
 
 MARK = "zebrafinch"  # in every text of the other tenant, and sent by nobody
@@ -33,6 +36,13 @@ METHODS = {
     "v1/admin/health": "GET",
     "memory/store": "POST",
     "memory/query": "POST",
+    "memory/tier/1/store": "POST",
+    "memory/tier/1/<str:key>": "GET",
+    "v1/working/read": "POST",
+    "v1/working/<str:scope>": "GET",
+    "v1/working/<str:scope>/<str:key>": "GET PUT DELETE",
+    "v1/working/<str:scope>/<str:key>/increment": "POST",
+    "v1/working/<str:scope>/<str:key>/append": "POST",
 }
 
 
@@ -54,6 +64,7 @@ def test_every_method_is_walked(tenant):
     api = Api(make_key(tenant, "operator"))
     for address, methods in METHODS.items():
         path = "/" + address.replace("<uuid:memory_id>", str(tenant.id)).replace("<str:conversation>", "c")
+        path = path.replace("<str:scope>", "tenant").replace("<str:key>", "k")
         allowed = {*api.send("OPTIONS", path).headers["Allow"].split(", ")} - {"OPTIONS", "HEAD"}
         assert allowed == {*methods.split()}, address
 
@@ -74,6 +85,7 @@ def theirs(other_tenant, remember, indexed):
     ids += remember(f"A {MARK} is a bird.", of=other_tenant, external_id="doc", kind="knowledge", **fields)
     services.revise(other_tenant, ids[0], {"content": f"The {MARK} sang."}, actor="test")
     indexed()
+    keyvalue.put(other_tenant, "tenant", "k", {"content": MARK, "metadata": {}}, ttl=60)
     with tenant_scope(other_tenant.id):
         thread = Conversation.objects.get()
     return {
@@ -92,7 +104,10 @@ def dump(tenant):
                       "memories_indexjob", "memories_auditentry"):  # fmt: skip
             cursor.execute(f"SELECT to_jsonb(t)::text FROM {table} t ORDER BY 1")
             rows[table] = cursor.fetchall()
-        return rows
+    rows["redis"] = sorted(
+        (key, client().dump(key)) for key in client().scan_iter(f"{working_key(tenant.id)}:*")
+    )
+    return rows
 
 
 def assert_nothing_told(answer, theirs):
@@ -135,11 +150,12 @@ def test_nothing_of_another_tenant_is_told_or_changed(api, other_tenant, theirs,
 
     path = "/" + address.replace("<uuid:memory_id>", theirs["memory"][number % 5]).replace(
         "<str:conversation>", theirs["conversation"][number % 2]
-    )
+    ).replace("<str:scope>", "tenant").replace("<str:key>", "k")
     query = filled(params) | ({"query": "Which bird sings?"} if "search" in address else {})
     body = None
-    if method in ("POST", "PATCH"):
-        body = {"content": f"Ours {number}.", "query": "Which bird sings?", **filled(some)}
+    if method in ("POST", "PATCH", "PUT"):
+        body = {"content": f"Ours {number}.", "query": "Which bird sings?", "value": 1, "scope": "tenant", "keys": ["k"],
+                **filled(some)}  # fmt: skip
         body = (
             {address.split("/")[-1]: [body]} if batch and address in ("v1/memories", "v1/messages") else body
         )

@@ -1,5 +1,6 @@
 """What callers may say to working memory, and what they are told."""
 
+import re
 from typing import Any
 
 import orjson
@@ -9,6 +10,7 @@ from rest_framework import serializers
 
 from memos_project.api.fields import (
     MAX_DEPTH,
+    JsonObjectField,
     StrictCharField,
     StrictFloatField,
     StrictIntegerField,
@@ -16,6 +18,9 @@ from memos_project.api.fields import (
 )
 
 MAX_KEYS = 1000
+
+SCOPE = re.compile(r"tenant|(agent|session):[^\x00-\x1f\x7f/]{1,200}")
+KEY = re.compile(r"[^\x00-\x1f\x7f/]{1,200}")
 
 
 @extend_schema_field({})
@@ -45,6 +50,44 @@ class AnyJsonField(serializers.Field[Any, Any, Any, Any]):
         return value
 
 
+@extend_schema_field({"type": "string", "pattern": r"^(tenant|(agent|session):[^\x00-\x1f\x7f/]{1,200})$"})
+class ScopeField(StrictCharField):
+    """Whose an entry is."""
+
+    default_error_messages = {"scope": "tenant, agent:NAME or session:ID (1 to 200 characters)."}
+
+    def to_internal_value(self, data: Any) -> str:
+        scope = super().to_internal_value(data)
+        if not SCOPE.fullmatch(scope):
+            self.fail("scope")
+        return scope
+
+
+@extend_schema_field({"type": "string", "pattern": r"^[^\x00-\x1f\x7f/]{1,200}$"})
+class KeyField(StrictCharField):
+    """The name of an entry."""
+
+    default_error_messages = {"key": "1 to 200 characters, none of them a slash or a control character."}
+
+    def to_internal_value(self, data: Any) -> str:
+        key = super().to_internal_value(data)
+        if not KEY.fullmatch(key):
+            self.fail("key")
+        return key
+
+
+@extend_schema_field({"type": "number", "minimum": -1e15, "maximum": 1e15})
+class NumberField(StrictFloatField):
+    """A whole number stays one."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=-1e15, max_value=1e15, **kwargs)
+
+    def to_internal_value(self, data: Any) -> float:
+        number = super().to_internal_value(data)
+        return data if isinstance(data, int) else number
+
+
 class TtlField(StrictFloatField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
@@ -67,15 +110,8 @@ class PutInput(serializers.Serializer[Any]):
 
 
 class IncrementInput(serializers.Serializer[Any]):
-    by = serializers.JSONField(required=False, help_text="A number, 1 if left out.")
+    by = NumberField(required=False, help_text="1 if left out.")
     ttl = TtlField(required=False)
-
-    def validate_by(self, by: Any) -> float:
-        """A whole number stays one."""
-        if isinstance(by, int) and not isinstance(by, bool) and abs(by) < 2**63:
-            return by
-        number: float = StrictFloatField(min_value=-1e15, max_value=1e15).run_validation(by)
-        return number
 
 
 class AppendInput(serializers.Serializer[Any]):
@@ -84,8 +120,8 @@ class AppendInput(serializers.Serializer[Any]):
 
 
 class ReadInput(serializers.Serializer[Any]):
-    scope = StrictCharField(max_length=210)
-    keys = serializers.ListField(child=StrictCharField(max_length=200), min_length=1, max_length=MAX_KEYS)
+    scope = ScopeField()
+    keys = serializers.ListField(child=KeyField(), min_length=1, max_length=MAX_KEYS)
     tenant_id = StrictCharField(max_length=63, required=False)
 
 
@@ -111,8 +147,32 @@ class ListedOutput(serializers.Serializer[Any]):
 
 class ListParams(serializers.Serializer[Any]):
     limit = serializers.IntegerField(min_value=1, max_value=1000, required=False)
-    cursor = serializers.CharField(max_length=300, required=False)
+    cursor = KeyField(required=False)
     tenant_id = serializers.CharField(max_length=63, required=False)
+
+
+class TierOneMetadata(serializers.Serializer[Any]):
+    """What of the metadata is understood."""
+
+    ttl = TtlField(required=False)
+
+
+class TierOneInput(serializers.Serializer[Any]):
+    content = AnyJsonField()
+    metadata = JsonObjectField(required=False, help_text="ttl (seconds) is understood.")
+    tenant_id = StrictCharField(max_length=63, required=False)
+
+
+class TierOneStored(serializers.Serializer[Any]):
+    tier = serializers.IntegerField()
+    storage = serializers.CharField()
+    key = serializers.CharField()
+
+
+class TierOneOutput(TierOneStored):
+    content = AnyJsonField()
+    metadata = serializers.DictField()
+    ttl = serializers.FloatField(help_text="Seconds left.")
 
 
 class EntryPage(serializers.Serializer[Any]):

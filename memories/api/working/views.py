@@ -1,13 +1,11 @@
 """Working memory over HTTP: parse, call, render."""
 
-import base64
-import binascii
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,10 +13,6 @@ from memories.api.working import serializers as s
 from memories.working import keyvalue
 from memories.working.keyvalue import Entry
 from memos_project.api.views import TenantView, etag, if_match, validated
-from memos_project.errors import InvalidInput
-
-SCOPE = re.compile(r"tenant|(agent|session):[^\x00-\x1f\x7f]{1,200}")
-KEY = re.compile(r"[^\x00-\x1f\x7f/]{1,200}")
 
 SCOPE_PARAMETER = OpenApiParameter(
     "scope",
@@ -38,16 +32,17 @@ IF_MATCH = OpenApiParameter(
 )
 
 
-def scope_of(name: str) -> str:
-    if not SCOPE.fullmatch(name):
-        raise InvalidInput("tenant, agent:NAME or session:ID (1 to 200 characters).", field="scope")
-    return name
+class Place(serializers.Serializer[Any]):
+    """What an address names."""
+
+    scope = s.ScopeField()
+    key = s.KeyField(required=False)
 
 
-def key_of(name: str, field: str = "key") -> str:
-    if not KEY.fullmatch(name):
-        raise InvalidInput("1 to 200 characters, none of them a slash or a control character.", field=field)
-    return name
+def place(scope: str, key: str) -> tuple[str, str]:
+    """The scope and the key of an address; raises ValidationError naming what is wrong."""
+    said = validated(Place, {"scope": scope, "key": key})
+    return said["scope"], said["key"]
 
 
 def _rendered(entry: Entry) -> Response:
@@ -65,7 +60,7 @@ class EntryView(TenantView):
         """Set a value, for a while."""
         data = validated(s.PutInput, request.data)
         entry = keyvalue.put(
-            self.tenant(), scope_of(scope), key_of(key), data["value"], ttl=data.get("ttl"), if_version=data.get("if_version")
+            self.tenant(), *place(scope, key), data["value"], ttl=data.get("ttl"), if_version=data.get("if_version")
         )  # fmt: skip
         return _rendered(entry)
 
@@ -76,7 +71,7 @@ class EntryView(TenantView):
     )
     def get(self, request: Request, scope: str, key: str) -> Response:
         """A value, its version and the seconds it has left; with Redis down it is missing."""
-        return _rendered(keyvalue.get(self.tenant().id, scope_of(scope), key_of(key)))
+        return _rendered(keyvalue.get(self.tenant().id, *place(scope, key)))
 
     @extend_schema(
         operation_id="working_delete",
@@ -85,7 +80,7 @@ class EntryView(TenantView):
     )
     def delete(self, request: Request, scope: str, key: str) -> Response:
         """Delete an entry before its time."""
-        keyvalue.delete(self.tenant(), scope_of(scope), key_of(key), if_version=if_match(request))
+        keyvalue.delete(self.tenant(), *place(scope, key), if_version=if_match(request))
         return Response(status=204)
 
 
@@ -99,9 +94,7 @@ class IncrementView(TenantView):
     def post(self, request: Request, scope: str, key: str) -> Response:
         """Add to a number in one step, beginning at 0."""
         data = validated(s.IncrementInput, request.data)
-        entry = keyvalue.increment(
-            self.tenant(), scope_of(scope), key_of(key), data.get("by", 1), ttl=data.get("ttl")
-        )
+        entry = keyvalue.increment(self.tenant(), *place(scope, key), data.get("by", 1), ttl=data.get("ttl"))
         return _rendered(entry)
 
 
@@ -115,9 +108,7 @@ class AppendView(TenantView):
     def post(self, request: Request, scope: str, key: str) -> Response:
         """Add to the end of a list in one step, beginning with an empty one."""
         data = validated(s.AppendInput, request.data)
-        entry = keyvalue.append(
-            self.tenant(), scope_of(scope), key_of(key), data["value"], ttl=data.get("ttl")
-        )
+        entry = keyvalue.append(self.tenant(), *place(scope, key), data["value"], ttl=data.get("ttl"))
         return _rendered(entry)
 
 
@@ -128,10 +119,8 @@ class ReadView(TenantView):
     def post(self, request: Request) -> Response:
         """Several entries of a scope at once."""
         data = validated(s.ReadInput, request.data)
-        keys = [key_of(key, f"keys.{number}") for number, key in enumerate(data["keys"])]
-        entries, answered = keyvalue.get_many(
-            self.tenant(data.get("tenant_id")).id, scope_of(data["scope"]), keys
-        )
+        keys = data["keys"]
+        entries, answered = keyvalue.get_many(self.tenant(data.get("tenant_id")).id, data["scope"], keys)
         return Response(
             {
                 "results": [asdict(entry) for entry in entries if entry],
@@ -150,24 +139,11 @@ class ScopeView(TenantView):
         params = validated(s.ListParams, request.query_params)
         limit = params.get("limit", 50)
         rows, answered = keyvalue.list_entries(
-            self.tenant().id, scope_of(scope), after=_after(params.get("cursor")), limit=limit + 1
+            self.tenant().id,
+            validated(Place, {"scope": scope})["scope"],
+            after=params.get("cursor", ""),
+            limit=limit + 1,
         )
-        cursor = _cursor(rows[limit - 1].key) if len(rows) > limit else None
+        cursor = rows[limit - 1].key if len(rows) > limit else None
         page: dict[str, Any] = {"results": [asdict(row) for row in rows[:limit]], "next_cursor": cursor}
         return Response({**page, "degraded": [] if answered else ["working"]})
-
-
-def _cursor(key: str) -> str:
-    return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
-
-
-def _after(cursor: str | None) -> str:
-    if cursor is None:
-        return ""
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        return key_of(base64.b64decode(padded, altchars=b"-_", validate=True).decode())
-    except (binascii.Error, ValueError, InvalidInput):
-        raise InvalidInput(
-            "Not a cursor of this list; leave it out to begin at the start.", field="cursor"
-        ) from None
