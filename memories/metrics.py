@@ -8,6 +8,11 @@ STORED = Counter("memos_memories_stored_total", "Memories offered for storing", 
 FORGOTTEN = Counter("memos_memories_forgotten_total", "Memories deleted")
 RECALLS = Counter("memos_recalls_total", "Searches answered", ["mode", "degraded"])
 RECALL_SECONDS = Histogram("memos_recall_seconds", "Time of a search by part", ["part"], buckets=FAST)
+SESSION_TOKENS = Counter(
+    "memos_session_tokens_total",
+    "Tokens of the sessions whose entities were asked for, as turns and as rendered",
+    ["form"],
+)
 INDEXED = Counter("memos_memories_indexed_total", "Memories whose indexes were brought level")
 PROVIDER_ERRORS = Counter(
     "memos_embedding_provider_errors_total", "Failed calls of embedding providers", ["model", "error"]

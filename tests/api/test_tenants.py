@@ -38,6 +38,7 @@ METHODS = {
     "memory/query": "POST",
     "memory/tier/1/store": "POST",
     "memory/tier/1/<str:key>": "GET",
+    "v1/sessions/<str:session>/entities": "GET",
     "v1/working/read": "POST",
     "v1/working/<str:scope>": "GET",
     "v1/working/<str:scope>/<str:key>": "GET PUT DELETE",
@@ -64,7 +65,7 @@ def test_every_method_is_walked(tenant):
     api = Api(make_key(tenant, "operator"))
     for address, methods in METHODS.items():
         path = "/" + address.replace("<uuid:memory_id>", str(tenant.id)).replace("<str:conversation>", "c")
-        path = path.replace("<str:scope>", "tenant").replace("<str:key>", "k")
+        path = path.replace("<str:scope>", "tenant").replace("<str:key>", "k").replace("<str:session>", "c")
         allowed = {*api.send("OPTIONS", path).headers["Allow"].split(", ")} - {"OPTIONS", "HEAD"}
         assert allowed == {*methods.split()}, address
 
@@ -150,7 +151,9 @@ def test_nothing_of_another_tenant_is_told_or_changed(api, other_tenant, theirs,
 
     path = "/" + address.replace("<uuid:memory_id>", theirs["memory"][number % 5]).replace(
         "<str:conversation>", theirs["conversation"][number % 2]
-    ).replace("<str:scope>", "tenant").replace("<str:key>", "k")
+    ).replace("<str:scope>", "tenant").replace("<str:key>", "k").replace(
+        "<str:session>", theirs["conversation"][number % 2]
+    )
     query = filled(params) | ({"query": "Which bird sings?"} if "search" in address else {})
     body = None
     if method in ("POST", "PATCH", "PUT"):

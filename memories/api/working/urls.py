@@ -1,8 +1,9 @@
 from django.urls import path
 
-from memories.api.working import views
+from memories.api.working import sessions, views
 
 urlpatterns = [
+    path("v1/sessions/<str:session>/entities", sessions.EntitiesView.as_view()),
     path("v1/working/read", views.ReadView.as_view()),
     path("v1/working/<str:scope>", views.ScopeView.as_view()),
     path("v1/working/<str:scope>/<str:key>", views.EntryView.as_view()),

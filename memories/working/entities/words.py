@@ -24,7 +24,7 @@ FEMALE_NAMES = word_set(
     "lily linda lindsay lisa liv livia liz liza lizzie lois lorena lorraine louisa louise lucia lucy luisa luna lydia "
     "lynn mabel madeleine madison maeve maggie magdalena maja mandy mara margaret margarita maria mariam marie marina marion "
     "marissa marjorie marlene marta martha martina mary matilda maude maureen maya megan mei melanie melissa mercedes mia "
-    "michelle mila mildred miranda miriam molly mona monica monika myra michele nadia nancy naomi natalia natalie natasha nell "
+    "michelle mila mildred miranda miriam molly mona monica monika myra nadia nancy naomi natalia natalie natasha nell "
     "nellie nia nicole nina noemi nora norma odette olga olivia paige pamela patricia patty paula pauline peggy penelope "
     "penny petra phoebe phyllis priscilla priya rachel ramona rebecca regina renata renee rita roberta rosa rosalie rose "
     "rosemary rosie roxanne ruby ruth sabina sabrina sally samantha sandra sara sarah selena serena shannon sharon sheila "
@@ -34,7 +34,7 @@ FEMALE_NAMES = word_set(
 )
 MALE_NAMES = word_set(
     "aaron abdul abraham adam adrian ahmed alan albert alberto alejandro alexander alfred ali alistair allan allen alvin "
-    "amir anders andre andrei andrzej andrew andy anthony anton antonio archie arjun arnold arthur austin barry bartholomew ben "
+    "amir anders andre andrei andrew andy anthony anton antonio archie arjun arnold arthur austin barry bartholomew ben "
     "benjamin bernard bill billy bjorn bob bobby boris brad bradley brandon brendan brent brett brian bruce bruno bryan "
     "caleb calvin carl carlos cedric charles charlie chester chris christian christopher clarence clark claude clayton "
     "clement clifford clive clyde colin conor connor craig curtis cyril damian dan daniel danny darren darryl dave david dean "
@@ -49,13 +49,13 @@ MALE_NAMES = word_set(
     "laurence lawrence leo leon leonard leroy lewis liam lionel lloyd logan lorenzo louis luca lucas luigi luis lukas luke "
     "magnus malcolm manuel marc marcel marco marcos marcus mario mark markus marshall martin marvin mateo mathias matt matteo "
     "matthew matthias maurice max maximilian michael miguel mike milan miles milo mitchell mohamed mohammed morris moritz "
-    "mustafa nathan nathaniel ned neil nelson nicholas nick nico niklas nigel nikolai nils noah norman oleg oliver olof omar "
+    "mustafa nathan nathaniel neil nelson nicholas nick nico niklas nigel nikolai nils noah norman oleg oliver olof omar "
     "oscar oskar oswald otto owen pablo patrick paul pavel pedro percy pete peter phil philip philippe pierre pieter rafael "
     "rainer raj ralph ramon randall raphael rashid raul raymond reginald rene ricardo richard rick roberto rob robert rodney "
     "rodrigo roger roland roman ron ronald ross roy rudolf rupert russell ryan salvador samir samuel santiago scott sean "
     "sebastian sergei sergio seth shane simon spencer stan stanley stefan stephen steve steven stuart sven tariq ted terence "
     "theo theodore thiago thomas tim timothy tobias todd tom tomas tommy tony travis trevor tristan tyler umar valentin "
-    "vernon victor viktor vincent vladimir walter warren wayne werner wilhelm wyatt will william wim wolfgang xavier yann yusuf zachary"
+    "vernon victor viktor vincent vladimir walter warren wayne werner wilhelm will william wim wolfgang xavier yann yusuf zachary"
 )
 NEUTRAL_NAMES = frozenset(
     ["alex", "ariel", "avery", "bailey", "cameron", "casey", "charlie", "chen", "dana", "devon", "drew", "eden", "femi", "hayden", "jamie", "jesse", "jo", "jordan", "jude", "kai", "kim", "lee", "lou", "marley", "mel", "morgan", "nicky", "noel", "pat", "quinn", "reese", "remy", "riley", "robin", "rory", "rowan", "sam", "sami", "sandy", "sasha", "shay", "skyler", "sydney", "taylor", "toni", "wei", "yong"]
@@ -164,7 +164,7 @@ PLACES = word_set(
     "toronto vancouver montreal boston chicago seattle portland denver dallas houston austin miami atlanta philadelphia "
     "washington detroit phoenix vegas hollywood brooklyn manhattan california texas florida oregon arizona nevada colorado "
     "alaska hawaii ohio michigan minnesota wisconsin illinois massachusetts connecticut pennsylvania maryland tennessee kentucky "
-    "louisiana alabama montserrat bali nepal"
+    "louisiana alabama bali nepal"
 )
 # Before a preposition: "moved to", "a trip to".
 PLACE_CUES = word_set(
