@@ -1,0 +1,224 @@
+"""English words that decide whether two prompts ask for the same thing."""
+
+import re
+
+from memories.ranking.words import MONTHS, STOP_WORDS
+from memories.working.likeness.stems import stem
+
+
+def _by_form(*groups: str) -> dict[str, str]:
+    """Each way to write a thing, with the first of its group, which names it."""
+    return {form: group.split()[0] for group in groups for form in group.split()}
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+def _groups(text: str) -> list[list[str]]:
+    """Groups divided by blanks, of words divided by strokes."""
+    return [group.split("/") for group in text.split()]
+
+
+# fmt: off
+_CARDINALS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+              "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
+             "twelfth")
+TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
+NUMBERS = {
+    **{word: str(value) for value, word in enumerate(_CARDINALS)},
+    **{word: str(value) for value, word in enumerate(_ORDINALS, 1)},
+    **{word: str(value) for word, value in TENS.items()},
+    "thirds": "3", "half": "1/2", "halves": "1/2", "quarter": "1/4", "quarters": "1/4", "twice": "x2",
+    "double": "x2", "thrice": "x3", "triple": "x3", "dozen": "12", "dozens": "12",
+}
+# After these "one" is a pronoun.
+BEFORE_PRONOUN = frozenset({"no", "any", "some", "every", "which", "this", "that", "the", "another", "each"})
+
+UNITS = _by_form(
+    "percent % pct", "dollar dollars usd $", "euro euros eur €", "pound pounds gbp quid £", "yen jpy ¥",
+    "rupee rupees inr ₹", "cent cents", "franc francs chf", "hundred hundreds", "thousand thousands k",
+    "million millions mn", "billion billions bn", "trillion trillions", "mg milligram milligrams", "g gram grams",
+    "kg kilo kilos kilogram kilograms", "t ton tons tonne tonnes", "lb lbs", "oz ounce ounces",
+    "mm millimeter millimeters millimetre millimetres", "cm centimeter centimeters centimetre centimetres",
+    "m meter meters metre metres", "km kilometer kilometers kilometre kilometres", "inch inches", "ft foot feet",
+    "yd yard yards", "mile miles", "ml milliliter milliliters millilitre millilitres", "l liter liters litre litres",
+    "cup cups", "tsp teaspoon teaspoons", "tbsp tablespoon tablespoons", "gallon gallons", "pint pints", "bit bits",
+    "byte bytes", "kb kilobyte kilobytes", "mb megabyte megabytes", "gb gigabyte gigabytes", "tb terabyte terabytes",
+    "ms millisecond milliseconds", "s sec secs second seconds", "min mins minute minutes", "h hr hrs hour hours",
+    "day days", "week weeks", "month months", "year years yr yrs", "decade decades", "century centuries",
+    "celsius °c", "fahrenheit °f", "degree degrees °", "watt watts w", "kw kilowatt kilowatts", "volt volts v",
+    "am", "pm", "px pixel pixels",
+)
+
+DATES = _by_form(
+    *(f"{month} {month[:3]}" for month in MONTHS if month not in {"march", "may"}),
+    "monday mondays mon", "tuesday tuesdays tue", "wednesday wednesdays", "thursday thursdays thu",
+    "friday fridays fri", "saturday saturdays", "sunday sundays", "weekend weekends", "weekday weekdays", "today",
+    "tonight", "tomorrow", "yesterday", "noon midday", "midnight", "morning mornings", "afternoon afternoons",
+    "evening evenings", "night nights overnight", "spring springtime", "summer summers summertime", "autumn",
+    "winter winters wintertime", "hourly", "daily", "weekly", "monthly", "yearly annually annual", "ago", "twenties",
+    "thirties", "forties", "fifties", "sixties", "seventies", "eighties", "nineties", "christmas xmas", "easter",
+    "thanksgiving", "halloween", "ramadan", "hanukkah", "diwali",
+)
+# Verbs, unless there is a number beside them or one of these words before.
+MONTHS_OR_VERBS = frozenset({"march", "may"})
+BEFORE_MONTH = _words("in of during on until by since from early late mid last next this")
+PERIODS = _words(
+    "minute hour day night week weekend month quarter year decade century season term semester time monday tuesday "
+    "wednesday thursday friday saturday sunday spring summer autumn winter morning evening"
+)
+WHICH_PERIOD = _by_form("last past previous", "next coming following", "this current", "early", "late", "mid")
+
+PERSONS = _by_form("my mine our ours", "your yours", "he him his", "she her hers", "they them their theirs")
+ASKING_PERSON = _words("am are was were did have had will")
+OTHER_PERSONS = {
+    who: _words(others) for who, others in (("my", "your"), ("your", "my"), ("he", "she they"), ("she", "he they"),
+                                            ("they", "he she"), ("i", "you"), ("you", "i"))
+}
+
+SPOKEN = {"&": "and", "+": "plus"}
+
+NEGATORS = _words(
+    "not no never without none nothing nobody nowhere neither nor except excluding excepting unless unable hardly rarely "
+    "barely lack lacks lacking"
+)
+NEGATIVE_PREFIXES = ("un", "in", "im", "il", "ir", "dis", "non", "de", "mis", "anti")
+
+_OPPOSITES = _groups(
+    # sizes and measures
+    "increase/decrease increase/reduce increase/lower raise/lower raise/reduce rise/fall rise/drop grow/shrink gain/lose "
+    "more/less more/fewer most/least many/few maximum/minimum max/min high/low higher/lower highest/lowest big/small "
+    "bigger/smaller biggest/smallest large/small larger/smaller largest/smallest long/short longer/shorter "
+    "longest/shortest tall/short fast/slow faster/slower fastest/slowest strong/weak stronger/weaker old/new older/newer "
+    "oldest/newest old/young older/younger oldest/youngest hot/cold hotter/colder hottest/coldest warm/cold heat/cool "
+    "wet/dry hard/soft harder/softer hard/easy easy/difficult light/dark light/heavy loud/quiet louder/quieter full/empty "
+    "cheap/expensive thick/thin deep/shallow wide/narrow plus/minus add/subtract multiply/divide gross/net credit/debit "
+    # judgement
+    "good/bad better/worse best/worst right/wrong true/false positive/negative pro/con advantage/disadvantage "
+    "benefit/risk benefit/drawback strength/weakness for/against love/hate happy/sad success/failure succeed/fail "
+    "pass/fail win/lose profit/loss asset/liability legal/illegal formal/informal "
+    # time and place
+    "before/after first/last early/late earlier/later earliest/latest start/stop start/end start/finish begin/end "
+    "arrive/leave arrive/depart arrival/departure on/off up/down in/out inside/outside above/below over/under left/right "
+    "front/back top/bottom north/south east/west internal/external public/private local/remote horizontal/vertical "
+    "ascending/descending input/output always/never "
+    # what is done
+    "open/close open/shut enable/disable activate/deactivate allow/block allow/forbid allow/prevent permit/forbid "
+    "import/export upload/download buy/sell lend/borrow send/receive give/take give/receive push/pull add/remove "
+    "add/delete insert/delete create/delete create/destroy attach/detach connect/disconnect install/uninstall "
+    "include/exclude encrypt/decrypt encode/decode compress/extract zip/unzip serialize/deserialize join/split join/leave "
+    "merge/split lock/unlock show/hide accept/reject accept/decline approve/reject approve/decline approve/deny "
+    "save/spend remember/forget follow/unfollow freeze/thaw freeze/melt inhale/exhale read/write get/set prevent/cause "
+    "prevent/treat cause/effect cause/consequence cause/cure question/answer "
+    # who
+    "everyone/nobody male/female man/woman boy/girl mother/father brother/sister son/daughter husband/wife buyer/seller "
+    "lender/borrower tenant/landlord employer/employee teacher/student doctor/patient client/server sender/recipient "
+    "row/column"
+)
+
+ARTICLES = frozenset({"a", "an", "the", "some", "any"})
+# What follows these has its part by them; around "and", "or" and "versus" the order says nothing.
+DIRECTIONS = _words("to into onto than from before after by over against minus under above below behind")
+SYMMETRIC = frozenset({"and", "or", "nor", "versus", "vs"})
+SUBJECTS = {"me": "i", "us": "we", "him": "he", "her": "she", "them": "they"}
+
+AUXILIARIES = _words(
+    "is are was were am do does did can could may might should must shall will would has have had"
+)
+PAST = _words("was were did had")
+PRESENT = _words("is are am do does will")
+# What question words ask for, and words that ask for it without them.
+_KINDS = {
+    "who": "person author writer painter composer inventor founder name",
+    "whom": "person name",
+    "when": "time date day month year age old season",
+    "where": "place location site come origin",
+    "why": "cause reason",
+    "how many": "number count total",
+    "how much": "price cost amount weight weigh heavy fee rate",
+    "how long": "time length duration long maximum",
+    "how often": "frequency interval time",
+    "how far": "distance",
+    "how old": "age year",
+    "how": "way like difference differ method process",
+}
+
+# How the answer shall look; only after one of the leads is such a word about the answer and not the subject.
+FORMATS = _by_form(
+    "json", "csv tsv", "xml", "yaml yml", "html", "markdown md", "latex tex", "table tabular", "bullet bullets bulleted",
+    "list numbered", "paragraph paragraphs prose", "sentence sentences", "words", "characters", "poem verse rhyme rhymes",
+    "haiku", "limerick", "essay", "song", "email mail", "letter", "tweet", "headline", "story", "chart graph plot diagram",
+    "code", "short brief", "detail details", "simple plain layman", "formal", "informal casual", "steps", "example examples",
+    "uppercase capitals", "lowercase", "analogy metaphor",
+)
+FORMAT_LEADS = frozenset({"as", "in", "into", "with", "using"})
+
+# Words that phrase a request and do not change it.
+PHRASING = (STOP_WORDS - _words("above after again before below down off out over under up")) | _words(
+    "please pls kindly thanks thank hi hello hey dear give explain describe show let know want like need wonder help "
+    "way ways possible able question context ok okay say any some one ones ever actually really also still yet already "
+    "much many lot lots yourself myself exactly quickly main whether while during both such own per via something someone "
+    "somebody happen us suggest recommend tip thing kind sort type certain text following allow required entitled must "
+    "necessary include contain good however am pm get got between"
+)
+# Verbs that often say nothing ("make it stop", "stop it"), unless each prompt has another one in the same place.
+LIGHT = frozenset(map(stem, _words("make take go come work use try see read find put keep locate tell ask idea")))
+
+# Ways of asking that are made alike before anything else is read.
+PHRASES = tuple((re.compile(rf"(?<!\S)(?:{pattern})(?!\S)"), words) for pattern, words in (
+    (r"(?:is|are) there (?:a|any|some) ways? (?:to|of)", "can i"),
+    (r"(?:what (?:is|are) )?(?:(?:the|a|some) )?(?:(?:best|right|correct|proper|easiest|simplest|good|easy|simple) )?ways? (?:to|of|for)",
+     "how to"),
+    (r"what can i do (?:about|to|so that)", "how to"),
+    (r"(?:is it|would it be) (?:possible|ok|okay) to", "can i"),
+    (r"(?:is it|would it be) better to", "should i"),
+    (r"am i allowed to", "may i"),
+    (r"would you (?:say|call)", "is"),
+    (r"how do (?:you|i) say", "translate"),
+    (r"(?:at )?what time", "when"),
+    (r"how come|what (?:makes|causes)", "why"),
+    (r"what is the number of", "how many"),
+    (r"(?:in )?what year", "when"),
+    (r"steps (?:to|for)", "how to"),
+    (r"define", "what is"),
+    (r"the process of", ""),
+    (r"get(?:ting)? rid of", "remove"),
+    (r"get ((?:\w+ ){1,4})(?:out of|off)(?: of)?", r"remove \1from"),
+    (r"keep ((?:\w+ ){1,5})from", r"prevent \1from"),
+    (r"switch (on|off)", r"turn \1"),
+    (r"find out", "know"),
+    (r"pros and cons", "advantages and disadvantages"),
+    (r"get (?:my|the|some) money back", "refund"),
+    (r"thank you(?: so much| very much)?|thanks a lot", "thanks"),
+    (r"no longer", "not"),
+    (r"any ?more|as well", ""),
+    (r"e mail", "email"),
+    (r"2fa", "two factor authentication"),
+))
+
+# Each group says one thing.
+_SYNONYMS = _groups(
+    "remove/delete/erase/drop/uninstall fix/repair/solve/resolve big/large buy/purchase start/begin/commence "
+    "stop/prevent/avoid substitute/instead/replacement/replace/alternative advantage/pro/benefit disadvantage/con/drawback "
+    "document/paper symptom/sign car/automobile child/kid holiday/vacation movie/film picture/photo/image "
+    "phone/smartphone tv/television bike/bicycle doctor/physician city/town calculate/compute build/construct "
+    "convert/turn/transform/cast update/upgrade choose/pick/select mistake/error/accident quick/fast/rapid "
+    "cheap/inexpensive/affordable clothes/clothing shop/store boss/manager write/writer/author/create/generate/draft painter/paint "
+    "composer/compose job/employment resume/cv mom/mother/mum dad/father summary/summarize/summarise hard/difficult "
+    "improve/better/enhance mean/meaning/definition/define house/home flat/apartment visit/travel/trip parcel/package "
+    "delivery/deliver/shipping end/finish/expire eat/edible drink/drinkable speak/talk lift/elevator colour/color "
+    "organise/organize/arrange check/test/verify gift/present money/cash bill/invoice sick/ill angry/mad look/appear "
+    "show/display differ/difference/different deep/depth tall/height far/distance heavy/weigh/weight wide/width "
+    "detect/find age/old dispose/disposal centre/center favourite/favorite analyse/analyze licence/license grey/gray tyre/tire"
+)
+# fmt: on
+
+OPPOSITES: dict[str, set[str]] = {}
+for _one, _other in _OPPOSITES:
+    OPPOSITES.setdefault(stem(_one), set()).add(stem(_other))
+    OPPOSITES.setdefault(stem(_other), set()).add(stem(_one))
+KINDS = {kind: frozenset(map(stem, _words(words))) for kind, words in _KINDS.items()}
+PHRASING_STEMS = frozenset(map(stem, PHRASING))
+SYNONYMS = {stem(word): stem(group[0]) for group in _SYNONYMS for word in group}

@@ -1,0 +1,159 @@
+"""What may and what must not be answered from another prompt's answer."""
+
+import json
+import string
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memories.embeddings import ModelSpec, Runtime, get_embedder
+from memories.working.likeness import THRESHOLD, differs
+
+PAIRS = Path(__file__).parents[3] / "benchmarks/data/prompt_pairs.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("guard", "stored", "asked"),
+    [
+        ("numbers", "Roast a turkey for 12 guests", "Roast a turkey for 14 guests"),
+        ("numbers", "Name six kinds of cheese", "Name kinds of cheese"),
+        ("numbers", "Is a 2.5 kg parcel too heavy?", "Is a 25 kg parcel too heavy?"),
+        ("numbers", "Swallow .5 ml of syrup", "Swallow 5 ml of syrup"),
+        ("numbers", "What are the wages in the 4th district?", "What are the wages in the fifth district?"),
+        ("numbers", "Deduct 19% tax from the total", "Deduct 7% tax from the total"),
+        ("numbers", "Does it cost 40 dollars?", "Does it cost 40 euros?"),
+        ("numbers", "Is numpy ready for Python 3.13?", "Is numpy ready for Python 3.14?"),
+        ("numbers", "Spread twenty-one cards on the table", "Spread twenty-two cards on the table"),
+        ("numbers", "It was -3 degrees in the shed", "It was 3 degrees in the shed"),
+        ("numbers", "Count from 10 to 20", "Count from 20 to 10"),
+        ("dates", "Which concerts are there in October?", "Which concerts are there in November?"),
+        ("dates", "Which concerts are there in May?", "Which concerts are there in June?"),
+        ("dates", "Is the bakery open on Tuesday?", "Is the bakery open on Thursday?"),
+        ("dates", "Was it windy yesterday?", "Was it windy today?"),
+        ("dates", "Show the costs of last year", "Show the costs of this year"),
+        ("numbers", "Who ruled Spain in 1808?", "Who ruled Spain in 1815?"),
+        ("names", "Which bridges cross the river in Porto?", "Which bridges cross the river in Bilbao?"),
+        ("names", "What does shutil.move return?", "What does shutil.copy return?"),
+        ("names", "Delete /var/log/old.txt", "Delete /var/log/new.txt"),
+        ("names", "Forward this to lea@firm.example", "Forward this to leo@firm.example"),
+        ("names", "Read https://a.example/one aloud", "Read https://a.example/two aloud"),
+        ("names", 'How is "thorough" spelled?', 'How is "though" spelled?'),
+        ("names", "Does the IMF publish its data?", "Does the OECD publish its data?"),
+        ("names", "How fast is C++ code?", "How fast is C code?"),
+        ("tense", "Where is my suitcase?", "Where was my suitcase?"),
+        ("scope", "Is the key on the mat?", "Is the key under the mat?"),
+        ("question", "What can I paint with chalk?", "How do I paint with chalk?"),
+        ("persons", "What is my name?", "What is your name?"),
+        ("persons", "Who am I?", "Who are you?"),
+        ("persons", "What did she reply?", "What did he reply?"),
+        ("negation", "Which plants may I water at noon?", "Which plants may I not water at noon?"),
+        ("negation", "Fry an egg with butter", "Fry an egg without butter"),
+        ("negation", "The heating works", "The heating doesn't work"),
+        ("negation", "The heating works", "The heating no longer works"),
+        ("negation", "Is that word printable?", "Is that word unprintable?"),
+        ("negation", "We may swim but we can't dive", "We can't swim but we may dive"),
+        ("opposites", "How do I raise the saddle?", "How do I lower the saddle?"),
+        ("opposites", "Do I salt the steak before grilling?", "Do I salt the steak after grilling?"),
+        ("opposites", "How do I disable the firewall?", "How do I enable the firewall?"),
+        ("opposites", "Where do I sell old coins?", "Where do I buy old coins?"),
+        ("order", "Are cats smarter than dogs?", "Are dogs smarter than cats?"),
+        ("order", "Take the ferry from Dover to Calais", "Take the ferry from Calais to Dover"),
+        ("order", "Do wolves hunt bears?", "Do bears hunt wolves?"),
+        ("order", "Did Disney buy Pixar?", "Was Disney bought by Pixar?"),
+        ("order", "My neighbour owes me an apology", "I owe my neighbour an apology"),
+        ("order", "Simplify x - y", "Simplify y - x"),
+        ("question", "Who built the lighthouse?", "When was the lighthouse built?"),
+        ("question", "How many bees are in a hive?", "Why are bees in a hive?"),
+        ("question", "Should I prune the roses?", "How should I prune the roses?"),
+        ("format", "Sum it up in short", "Sum it up in detail"),
+        ("names", "Describe the heart", "Describe the heart in French"),
+        ("numbers", "Describe the heart", "Describe the heart in one sentence"),
+        ("scope", "What should a visitor eat?", "What should a diabetic visitor eat?"),
+        ("words", "How do I peel a mango?", "How do I store a mango?"),
+        ("words", "Is 4 < 9?", "Is 4 > 9?"),
+        ("words", "I feel 😀 about it", "I feel 😡 about it"),
+    ],
+)
+def test_another_question(guard, stored, asked):
+    assert differs(stored, asked) == guard
+    assert differs(asked, stored) == guard
+
+
+@pytest.mark.parametrize(
+    ("stored", "asked"),
+    [
+        ("How do I prune roses?", "What is the best way to prune roses?"),
+        ("How do I prune roses?", "Could you please explain how to prune roses"),
+        ("Pay 1,500 dollars to the builder", "Pay $1500 to the builder"),
+        ("Name twenty-five rivers", "Name 25 rivers"),
+        ("How do you fold a napkin?", "How do I fold a napkin?"),
+        ("Is 5 percent a lot?", "Is 5% a lot?"),
+        ("What happened on 3 May 1808?", "What happened on May 3rd, 1808?"),
+        ("Let's meet at 7:00 pm", "Let's meet at 7pm"),
+        ("The radio doesn't work", "The radio does not work"),
+        ("In Haskell, how do I fold a list?", "How do I fold a list in Haskell?"),
+        ("how do i fold a list in haskell", "How do I fold a list in Haskell?"),
+        ("Which is warmer, wool or cotton?", "Which is warmer, cotton or wool?"),
+        ("My kettle leaks, what can I do?", "What can I do if my kettle leaks?"),
+        ("Can I buy a used kayak?", "May I purchase a used kayak?"),
+        ("How many legs do spiders have?", "How many legs does a spider have?"),
+        ("", "   "),
+    ],
+)
+def test_the_same_question(stored, asked):
+    assert differs(stored, asked) is None
+    assert differs(asked, stored) is None
+
+
+texts = st.text() | st.text(alphabet="aA1-.,:'\"“%$@/_ \n\t+*¬½ﷺ")
+# Words that the guards know, so that they meet.
+KNOWN = "my your he her not no unlock lock from to than by I you 3 three 2nd $ % may in last week how why what is do Oslo me it"
+sentences = st.lists(st.sampled_from(KNOWN.split()), max_size=8).map(" ".join)
+words = st.lists(st.text(string.ascii_letters, min_size=1, max_size=8), min_size=1, max_size=30)
+
+
+@given(texts | sentences, texts | sentences)
+def test_takes_any_text_and_either_order(one, other):
+    assert differs(one, other) == differs(other, one)
+
+
+@given(texts | sentences)
+def test_a_prompt_may_answer_itself(text):
+    assert differs(text, text) is None
+
+
+@given(
+    words, st.sampled_from(["", ".", "?", " !", "..."]), st.sampled_from([" ", "  ", "\n", ", ", "; ", " – "])
+)
+def test_blanks_punctuation_and_the_first_capital_change_nothing(words, end, between):
+    plain = " ".join(words)
+    assert differs(plain, f"  {between.join([words[0].swapcase(), *words[1:]])}{end}") is None
+
+
+@pytest.mark.parametrize(
+    "piece", ["1,", "“", '"', "a.", "get a ", "1 * ", "not ", "un", "keep a b c d ", "'a", "twenty five "]
+)
+def test_a_hostile_text_takes_linear_time(piece):
+    began = time.process_time()
+    differs(piece * 20_000, piece * 20_000 + "x")
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("part", ["tune", "check"])
+def test_of_labelled_pairs_at_most_one_hit_in_a_hundred_is_false(part, tmp_path):
+    pairs = [pair for pair in map(json.loads, PAIRS.read_text().splitlines()) if pair["part"] == part]
+    spec = ModelSpec(name="all-minilm-l6-v2", provider="onnx", dimensions=384)
+    texts = sorted({pair[side] for pair in pairs for side in ("stored", "asked")})
+    encodings = get_embedder(spec, Runtime(prepared=tmp_path)).encode(texts)
+    vectors = {text: encoding.vector for text, encoding in zip(texts, encodings, strict=True)}
+    hits = [
+        pair["same"]
+        for pair in pairs
+        if vectors[pair["stored"]] @ vectors[pair["asked"]] >= THRESHOLD
+        and differs(pair["stored"], pair["asked"]) is None
+    ]
+    assert sum(hits) / len(hits) >= 0.99
+    assert sum(hits) >= 0.7 * sum(pair["same"] for pair in pairs)
