@@ -6,6 +6,7 @@ from uuid import UUID
 from celery import shared_task
 
 from memories import accesses, indexing, statistics
+from memories.working.llm_cache import prompts
 from memos_project.tenancy import idempotency
 
 
@@ -38,6 +39,12 @@ def count_text_statistics() -> None:
 def flush_accesses() -> None:
     """Write what was read lately to the rows that were read."""
     accesses.flush()
+
+
+@shared_task(ignore_result=True)
+def drop_expired_prompts() -> None:
+    """Delete the prompts whose answers have expired."""
+    prompts.drop_expired()
 
 
 @shared_task(ignore_result=True)

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import BoundedSemaphore
 
 import structlog
+from django.db import connections
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,7 @@ def _do(act: Callable[[], object]) -> None:
     except Exception:
         log.exception("something done beside a request failed")
     finally:
+        connections.close_all()
         _room.release()
 
 

@@ -137,6 +137,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": env.float("MEMOS_SWEEP_SECONDS", default=10.0)},
     },
     "count-text-statistics": {"task": "memories.tasks.count_text_statistics", "schedule": schedule(60.0)},
+    "drop-expired-prompts": {"task": "memories.tasks.drop_expired_prompts", "schedule": schedule(600.0)},
     "flush-accesses": {"task": "memories.tasks.flush_accesses", "schedule": schedule(30.0)},
     "drop-old-idempotency-keys": {
         "task": "memories.tasks.drop_old_idempotency_keys",
@@ -226,6 +227,15 @@ MEMOS_WORKING_TTL = env.int("MEMOS_WORKING_TTL", default=3600)
 MEMOS_WORKING_MAX_TTL = env.int("MEMOS_WORKING_MAX_TTL", default=30 * 24 * 3600)
 MEMOS_WORKING_MAX_BYTES = env.int("MEMOS_WORKING_MAX_BYTES", default=256 * 1024)
 MEMOS_WORKING_QUOTA_BYTES = env.int("MEMOS_WORKING_QUOTA_BYTES", default=64 * 1024 * 1024)
+
+# The LLM cache, per tenant.
+MEMOS_LLM_CACHE_TTL = env.int("MEMOS_LLM_CACHE_TTL", default=24 * 3600)
+MEMOS_LLM_CACHE_MAX_ENTRIES = env.int("MEMOS_LLM_CACHE_MAX_ENTRIES", default=200_000)
+MEMOS_LLM_CACHE_MAX_BYTES = env.int("MEMOS_LLM_CACHE_MAX_BYTES", default=256 * 1024 * 1024)
+MEMOS_LLM_CACHE_MAX_ENTRY_BYTES = env.int("MEMOS_LLM_CACHE_MAX_ENTRY_BYTES", default=1024 * 1024)
+MEMOS_LLM_CACHE_THRESHOLD = env.float("MEMOS_LLM_CACHE_THRESHOLD", default=0.84)
+MEMOS_LLM_CACHE_LEASE_SECONDS = env.float("MEMOS_LLM_CACHE_LEASE_SECONDS", default=60.0)
+MEMOS_LLM_CACHE_WAITERS = env.int("MEMOS_LLM_CACHE_WAITERS", default=4)
 
 MEMOS_EXACT_SEARCH_FACTOR = env.float("MEMOS_EXACT_SEARCH_FACTOR", default=39.0)
 

@@ -1,8 +1,11 @@
 from django.urls import path
 
-from memories.api.working import sessions, views
+from memories.api.working import cache, sessions, views
 
 urlpatterns = [
+    path("v1/cache", cache.CacheView.as_view()),
+    path("v1/cache/lookup", cache.LookupView.as_view()),
+    path("v1/cache/usage", cache.CacheUsageView.as_view()),
     path("v1/sessions/<str:session>/entities", sessions.EntitiesView.as_view()),
     path("v1/working/read", views.ReadView.as_view()),
     path("v1/working/<str:scope>", views.ScopeView.as_view()),
