@@ -143,12 +143,10 @@ class TestSemantic:
         prompts._sizes.clear()
         found = look(api, asking("How can I bake cookies at home?"), semantic=True)
         assert (found["hit"], found["response"]) == ("semantic", "cookies")
-        with tenant_scope(tenant.id, settings=prompts.THROUGH_THE_INDEX), connection.cursor() as cursor:
-            cursor.execute(
-                "EXPLAIN " + prompts.OF_MANY.replace("%(vector)s", f"'[{','.join(['0.05'] * 384)}]'"),
-                {"tenant": tenant.id, "scope": tenant.id, "limit": 3},
-            )
-            assert "cachedprompt_hnsw" in str(cursor.fetchall())
+        with connection.cursor() as cursor:
+            # Counted in this transaction: the index was walked.
+            cursor.execute("SELECT pg_stat_get_xact_numscans('cachedprompt_hnsw'::regclass)")
+            assert cursor.fetchone()[0] > 0
 
     @pytest.mark.django_db(transaction=True)
     def test_a_row_whose_answer_is_gone_is_struck_off(self, api, tenant):

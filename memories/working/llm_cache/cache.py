@@ -5,13 +5,11 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from threading import BoundedSemaphore
 from typing import Any, Literal
 from uuid import UUID
 
 import orjson
-import redis
 import structlog
 from django.conf import settings
 from django.db import Error
@@ -155,20 +153,24 @@ def lookup(
                 found = _exact(tenant, request, claim=claim)
         finally:
             _waiters.release()
-    _count(tenant.id, found.outcome, saved=found.saved_tokens)
+    metrics.LLM_CACHE.labels(outcome=found.outcome).inc()
+    metrics.LLM_CACHE_SAVED.inc(found.saved_tokens)
     return found
 
 
 def _lookup_once(
     tenant: TenantInfo, request: Request, semantic: bool, threshold: float | None, claim: bool
 ) -> Found:
-    # Who may yet find one that asks the same takes no lease before.
-    may_be_alike = semantic and request.prompt is not None
-    found = _exact(tenant, request, claim=claim and not may_be_alike)
-    if found.hit or found.degraded or not may_be_alike:
+    found = _exact(tenant, request, claim=claim)
+    if found.hit or found.degraded or not semantic or request.prompt is None:
         return found
     alike = _alike(tenant, request, settings.MEMOS_LLM_CACHE_THRESHOLD if threshold is None else threshold)
-    return alike or (_exact(tenant, request, claim=True) if claim else found)
+    if alike is None:
+        return found
+    _count(tenant.id, semantic=1, miss=-1, saved_tokens=alike.saved_tokens)
+    if found.compute:
+        later(client().delete, _flight(tenant.id, found.key))  # nobody has to compute it
+    return alike
 
 
 def _exact(tenant: TenantInfo, request: Request, *, claim: bool) -> Found:
@@ -178,7 +180,12 @@ def _exact(tenant: TenantInfo, request: Request, *, claim: bool) -> Found:
     held, answered = read(
         lambda: run(
             "llm_get",
-            [_entry(tenant.id, key), _name(tenant.id, "used"), _flight(tenant.id, key)],
+            [
+                _entry(tenant.id, key),
+                _name(tenant.id, "used"),
+                _flight(tenant.id, key),
+                _name(tenant.id, "counts"),
+            ],
             [key, token, int(1000 * settings.MEMOS_LLM_CACHE_LEASE_SECONDS)],
         ),
         [1],
@@ -191,7 +198,7 @@ def _exact(tenant: TenantInfo, request: Request, *, claim: bool) -> Found:
     response, _, cited, tokens = held
     if not _still_rests(tenant.id, cited):
         drop(tenant.id, keys=[key])
-        _count(tenant.id, "outdated")
+        _count(tenant.id, outdated=1, exact=-1, saved_tokens=-int(tokens))
         return _exact(tenant, request, claim=claim)
     return Found(key, "exact", orjson.loads(response), saved_tokens=int(tokens))
 
@@ -211,25 +218,42 @@ def _alike(tenant: TenantInfo, request: Request, threshold: float) -> Found | No
         log.warning("no prompts compared", error=str(error))
         return None
     refused = False
-    for key, cosine in near:
-        fields, _ = read(
-            partial(client().hmget, _entry(tenant.id, key), ["response", "prompt", "memories", "tokens"]),
-            None,
-        )
-        if not fields or fields[0] is None:
+    for key, cosine, held in zip(*_held(tenant.id, near), strict=True):
+        response, stored, cited, tokens = held
+        if response is None:
             later(prompts.drop, tenant.id, [key])
-            continue
-        response, stored, cited, tokens = fields
-        if differs(stored.decode(), prompt):
+        elif differs(stored.decode(), prompt):
             refused = True
         elif not _still_rests(tenant.id, cited):
             drop(tenant.id, keys=[key])
         else:
-            later(client().zadd, _name(tenant.id, "used"), {key: int(1000 * time.time())}, xx=True)
+            later(_used, tenant.id, key)
             return Found(key, "semantic", orjson.loads(response), round(cosine, 6), saved_tokens=int(tokens))
     if refused:
-        _count(tenant.id, "near")
+        _count(tenant.id, near=1)
     return None
+
+
+def _held(
+    tenant_id: UUID, near: Sequence[tuple[str, float]]
+) -> tuple[list[str], list[float], list[list[Any]]]:
+    """Keys, cosines and what Redis holds of each."""
+    keys, cosines = [key for key, _ in near], [cosine for _, cosine in near]
+
+    def ask() -> list[list[Any]]:
+        pipeline: Any = client().pipeline(transaction=False)
+        for key in keys:
+            pipeline.hmget(_entry(tenant_id, key), ["response", "prompt", "memories", "tokens"])
+        answers: list[list[Any]] = pipeline.execute()
+        return answers
+
+    held: list[list[Any]]
+    held, answered = read(ask, []) if near else ([], True)
+    return (keys, cosines, held) if answered else ([], [], [])
+
+
+def _used(tenant_id: UUID, key: str) -> None:
+    client().zadd(_name(tenant_id, "used"), {key: int(1000 * time.time())}, xx=True)
 
 
 def drop(
@@ -321,23 +345,18 @@ def _tokens(response: Any, written: bytes) -> int:
     return total if isinstance(total, int) and 0 <= total < 10**9 else len(written) // CHARACTERS_PER_TOKEN
 
 
-def _count(tenant_id: UUID, outcome: str, *, saved: int = 0) -> None:
-    metrics.LLM_CACHE.labels(outcome=outcome).inc()
-    if saved:
-        metrics.LLM_CACHE_SAVED.inc(saved)
-    if outcome != "unavailable":
-        later(_write_count, tenant_id, outcome, saved)
+def _count(tenant_id: UUID, **changes: int) -> None:
+    """What the script that looks for the exact request cannot know."""
+    for outcome in changes.keys() & {"near", "outdated"}:
+        metrics.LLM_CACHE.labels(outcome=outcome).inc()
+    later(_write_counts, tenant_id, changes)
 
 
-def _write_count(tenant_id: UUID, outcome: str, saved: int) -> None:
-    try:
-        pipeline: Any = client().pipeline(transaction=False)
-        pipeline.hincrby(_name(tenant_id, "counts"), outcome, 1)
-        if saved:
-            pipeline.hincrby(_name(tenant_id, "counts"), "saved_tokens", saved)
-        pipeline.execute()
-    except redis.RedisError as error:
-        log.debug("a look-up was not counted", error=str(error))
+def _write_counts(tenant_id: UUID, changes: Mapping[str, int]) -> None:
+    pipeline: Any = client().pipeline(transaction=False)
+    for name, change in changes.items():
+        pipeline.hincrby(_name(tenant_id, "counts"), name, change)
+    pipeline.execute()
 
 
 def _name(tenant_id: UUID, part: str) -> str:

@@ -23,7 +23,6 @@ from memos_project.tenancy.models import Tenant
 FEW = 2000
 SIZES_KEPT = 10_000
 SIZE_SECONDS = 30.0
-NEAREST = 3
 
 PUT = """
 INSERT INTO memories_cachedprompt (tenant_id, key, scope, embedding, expires_at)
@@ -36,25 +35,10 @@ SELECT count(*) FROM (
     SELECT FROM memories_cachedprompt p WHERE p.tenant_id = %(tenant)s AND p.scope = %(scope)s LIMIT %(limit)s
 ) counted
 """
-OF_FEW = """
-SELECT s.key, 1 - s.distance FROM (
-    SELECT p.key, p.embedding <=> %(vector)s::halfvec AS distance FROM memories_cachedprompt p
-    WHERE p.tenant_id = %(tenant)s AND p.scope = %(scope)s AND p.expires_at > now() OFFSET 0
-) s ORDER BY s.distance LIMIT %(limit)s
-"""
-OF_MANY = """
-SELECT p.key, 1 - (p.embedding <=> %(vector)s::halfvec) FROM memories_cachedprompt p
-WHERE p.tenant_id = %(tenant)s AND p.scope = %(scope)s AND p.expires_at > now()
-ORDER BY p.embedding <=> %(vector)s::halfvec LIMIT %(limit)s
-"""
-# Walked in its order until enough of the scope are found.
-THROUGH_THE_INDEX = {
-    "plan_cache_mode": "force_generic_plan",
-    "hnsw.iterative_scan": "strict_order",
-    "hnsw.ef_search": "40",
-    "enable_sort": "off",
-    "enable_bitmapscan": "off",
-}
+NEAREST = (
+    "SELECT key, cosine FROM memos_nearest_prompts(%(tenant)s, %(scope)s, %(vector)s, %(many)s, %(limit)s)"
+)
+WANTED = 3
 
 _sizes: dict[tuple[UUID, UUID], tuple[float, int]] = {}
 _lock = Lock()
@@ -75,11 +59,14 @@ def put(tenant_id: UUID, key: str, scope: UUID, vector: Vector, *, ttl: float) -
 
 def nearest(tenant_id: UUID, scope: UUID, vector: Vector) -> list[tuple[str, float]]:
     """The keys of the nearest prompts of a scope with their cosines, the nearest first."""
-    many = _size(tenant_id, scope) > FEW
-    params = {"tenant": tenant_id, "scope": scope, "vector": HalfVector(_fitted(vector)), "limit": NEAREST}
-    settings = THROUGH_THE_INDEX if many else {"plan_cache_mode": "force_generic_plan"}
-    with tenant_scope(tenant_id, settings=settings, pipelined=True):
-        rows = fetch_prepared(OF_MANY if many else OF_FEW, params)
+    params = {
+        "tenant": tenant_id,
+        "scope": scope,
+        "vector": HalfVector(_fitted(vector)),
+        "many": _size(tenant_id, scope) > FEW,
+        "limit": WANTED,
+    }
+    rows = fetch_prepared(NEAREST, params)
     return [(key.hex, float(cosine)) for key, cosine in rows]
 
 
