@@ -24,7 +24,9 @@ from memories.embeddings import get_embedder
 from memories.models import CachedPrompt, EmbeddingModel
 from memories.working import llm_cache
 from memories.working.llm_cache import Request
+from memories.working.store import key_of
 from memos_project.db import tenant_scope
+from memos_project.redis import client
 from memos_project.tenancy.callers import TenantInfo, find_tenant
 from memos_project.tenancy.models import Tenant
 from memos_project.tenancy.services import create_tenant
@@ -54,13 +56,19 @@ def fill(tenant: TenantInfo, count: int, model: EmbeddingModel) -> None:
     for some in batched(rnd.integers(0, len(base), missing), 1000):
         vectors = base[list(some)] + NOISE * rnd.normal(size=(len(some), base.shape[1]))
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        keys = [uuid4() for _ in some]
         with tenant_scope(tenant.id):
             CachedPrompt.objects.bulk_create(
                 CachedPrompt(
-                    tenant_id=tenant.id, key=uuid4(), scope=scope, embedding=HalfVector(each), expires_at=end
+                    tenant_id=tenant.id, key=key, scope=scope, embedding=HalfVector(each), expires_at=end
                 )
-                for each in vectors
+                for key, each in zip(keys, vectors, strict=True)
             )
+        pipeline = client().pipeline(transaction=False)
+        for key, place in zip(keys, some, strict=True):
+            entry = {"response": b"{}", "prompt": texts[place], "memories": b"{}", "tokens": 1}
+            pipeline.hset(key_of(tenant.id, "llm", f"e:{key.hex}"), mapping=entry)
+        pipeline.execute()
     with connections["owner"].cursor() as cursor:
         cursor.execute(
             "CREATE INDEX cachedprompt_hnsw ON memories_cachedprompt USING hnsw (embedding halfvec_cosine_ops)"
@@ -83,25 +91,25 @@ def main() -> None:
         create_tenant(slug=slug)
     tenant = find_tenant(slug)
     fill(tenant, given.prompts, model)
-    client, embedder = Client(given.base_url), get_embedder(model.spec())
+    api, embedder = Client(given.base_url), get_embedder(model.spec())
 
     def body(text: str, **more: object) -> dict[str, object]:
         request = asked(text)
         return {"model": request.model, "messages": list(request.messages), "tenant_id": slug, **more}
 
-    client.call("PUT", "/v1/cache", body("Who baked the bread?", response={"choices": []}))
+    api.call("PUT", "/v1/cache", body("Who baked the bread?", response={"choices": []}))
     times: dict[str, list[float]] = {}
     # Every question is new: neither its vector nor its answer is known.
     for text in corpus.questions(given.rounds, seed=int(timezone.now().timestamp())):
         acts: dict[str, Callable[[], object]] = {
-            "empty request": lambda: client.call("GET", "/v1/me"),
-            "exact, found": lambda: client.call("POST", "/v1/cache/lookup", body("Who baked the bread?")),
-            "exact, not found": lambda text=text: client.call("POST", "/v1/cache/lookup", body(text)),  # type: ignore[misc]
+            "empty request": lambda: api.call("GET", "/v1/me"),
+            "exact, found": lambda: api.call("POST", "/v1/cache/lookup", body("Who baked the bread?")),
+            "exact, not found": lambda text=text: api.call("POST", "/v1/cache/lookup", body(text)),  # type: ignore[misc]
             "embed": lambda text=text: embedder.embed_query(text + " "),  # type: ignore[misc]
             "semantic, in process": lambda text=text: llm_cache.lookup(
                 tenant, asked(text + "  "), semantic=True
             ),  # type: ignore[misc]
-            "semantic, HTTP": lambda text=text: client.call(  # type: ignore[misc]
+            "semantic, HTTP": lambda text=text: api.call(  # type: ignore[misc]
                 "POST", "/v1/cache/lookup", body(text + "   ", semantic=True)
             ),
         }
