@@ -41,6 +41,7 @@ METHODS = {
     "v1/cache": "PUT DELETE",
     "v1/cache/lookup": "POST",
     "v1/cache/usage": "GET",
+    "v1/openai/chat/completions": "POST",
     "v1/sessions/<str:session>/entities": "GET",
     "v1/working/read": "POST",
     "v1/working/<str:scope>": "GET",

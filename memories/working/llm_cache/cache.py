@@ -256,6 +256,12 @@ def _used(tenant_id: UUID, key: str) -> None:
     client().zadd(_name(tenant_id, "used"), {key: int(1000 * time.time())}, xx=True)
 
 
+def release(tenant_id: UUID, request: Request) -> None:
+    """Nobody computes the answer to this request any more."""
+    with writing():
+        client().delete(_flight(tenant_id, request.key))
+
+
 def drop(
     tenant_id: UUID,
     *,
