@@ -221,7 +221,6 @@ MEMOS_EMBEDDING_THREADS = env.int("MEMOS_EMBEDDING_THREADS", default=1)
 MEMOS_INDEX_BATCH = env.int("MEMOS_INDEX_BATCH", default=64)
 MEMOS_INDEX_LEASE_SECONDS = env.float("MEMOS_INDEX_LEASE_SECONDS", default=30.0)
 MEMOS_INDEX_MAX_ATTEMPTS = env.int("MEMOS_INDEX_MAX_ATTEMPTS", default=8)
-# Scopes up to this many rows per square root of all rows are searched exactly; see docs/explanation/recall.md.
 # Working memory: seconds and bytes.
 MEMOS_WORKING_TTL = env.int("MEMOS_WORKING_TTL", default=3600)
 MEMOS_WORKING_MAX_TTL = env.int("MEMOS_WORKING_MAX_TTL", default=30 * 24 * 3600)
@@ -237,6 +236,9 @@ MEMOS_LLM_CACHE_THRESHOLD = env.float("MEMOS_LLM_CACHE_THRESHOLD", default=0.84)
 MEMOS_LLM_CACHE_LEASE_SECONDS = env.float("MEMOS_LLM_CACHE_LEASE_SECONDS", default=60.0)
 MEMOS_LLM_CACHE_WAITERS = env.int("MEMOS_LLM_CACHE_WAITERS", default=4)
 
+# How long an answer may be given again while nothing changes; 0 never.
+MEMOS_RECALL_CACHE_SECONDS = env.float("MEMOS_RECALL_CACHE_SECONDS", default=30.0)
+# Scopes up to this many rows per square root of all rows are searched exactly; see docs/explanation/recall.md.
 MEMOS_EXACT_SEARCH_FACTOR = env.float("MEMOS_EXACT_SEARCH_FACTOR", default=39.0)
 
 LOGGING = logging_config(level=env.str("LOG_LEVEL", default="INFO"), json=env.bool("LOG_JSON", default=False))
