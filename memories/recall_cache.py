@@ -55,16 +55,16 @@ class Doorkeeper:
 _asked = Doorkeeper(KNOWN)
 
 
-def answer(tenant: TenantInfo, query: Query, *, seen: object, search: Callable[[], Recall]) -> Recall:
+def answer(tenant: TenantInfo, query: Query, *, besides: object, search: Callable[[], Recall]) -> Recall:
     """What ``search`` finds, or found when the tenant's memories were the same.
 
-    ``seen`` is all that a search depends on beside the tenant, the query and the memories. Within a transaction it is
+    ``besides`` is what else a search depends on than the tenant, the query and the memories. Within a transaction it is
     always searched: what only this transaction has written must reach nobody else.
     """
     seconds = settings.MEMOS_RECALL_CACHE_SECONDS
     if seconds <= 0 or connection.in_atomic_block:
         return search()
-    question = _digest(tenant.id, tenant.language, tenant.overrides.get("ranking"), query, seen)
+    question = _digest(tenant.id, tenant.language, tenant.overrides.get("ranking"), query, besides)
     if not _asked.knows(question):
         metrics.CACHE.labels(cache=NAME, outcome="unseen").inc()
         return search()

@@ -89,7 +89,7 @@ def recall(tenant: TenantInfo, query: Query) -> Recall:
     found = recall_cache.answer(
         tenant,
         query,
-        seen=(model, scope.searched_as, settings.MEMOS_VECTORS["default"]),
+        besides=(model, scope.searched_as, settings.MEMOS_VECTORS["default"]),
         search=lambda: _search(tenant, query, profile, model, scope),
     )
     later(accesses.note, tenant.id, [hit.memory.id for hit in found.hits])
