@@ -4,7 +4,7 @@ import sys
 import time
 from contextlib import suppress
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 
@@ -91,7 +91,7 @@ def rename(tenant_id, key):
     from memos_project.db import tenant_scope
 
     with tenant_scope(UUID(tenant_id)):
-        Conversation.objects.filter(key=key).update(key=f"{key}!")
+        Conversation.objects.filter(key=key).update(key=uuid4().hex)
 
 
 def index(tenant_id):
