@@ -221,7 +221,6 @@ MEMOS_EMBEDDING_THREADS = env.int("MEMOS_EMBEDDING_THREADS", default=1)
 MEMOS_INDEX_BATCH = env.int("MEMOS_INDEX_BATCH", default=64)
 MEMOS_INDEX_LEASE_SECONDS = env.float("MEMOS_INDEX_LEASE_SECONDS", default=30.0)
 MEMOS_INDEX_MAX_ATTEMPTS = env.int("MEMOS_INDEX_MAX_ATTEMPTS", default=8)
-# Scopes up to this many rows per square root of all rows are searched exactly; see docs/explanation/recall.md.
 # Working memory: seconds and bytes.
 MEMOS_WORKING_TTL = env.int("MEMOS_WORKING_TTL", default=3600)
 MEMOS_WORKING_MAX_TTL = env.int("MEMOS_WORKING_MAX_TTL", default=30 * 24 * 3600)
@@ -243,6 +242,9 @@ MEMOS_OPENAI_UPSTREAM_KEY = env.str("MEMOS_OPENAI_UPSTREAM_KEY", default="")
 MEMOS_OPENAI_UPSTREAM_TIMEOUT = env.float("MEMOS_OPENAI_UPSTREAM_TIMEOUT", default=600.0)
 MEMOS_OPENAI_WAIT_SECONDS = env.float("MEMOS_OPENAI_WAIT_SECONDS", default=30.0)
 
+# How long an answer may be given again while nothing changes; 0 never.
+MEMOS_RECALL_CACHE_SECONDS = env.float("MEMOS_RECALL_CACHE_SECONDS", default=30.0)
+# Scopes up to this many rows per square root of all rows are searched exactly; see docs/explanation/recall.md.
 MEMOS_EXACT_SEARCH_FACTOR = env.float("MEMOS_EXACT_SEARCH_FACTOR", default=39.0)
 
 LOGGING = logging_config(level=env.str("LOG_LEVEL", default="INFO"), json=env.bool("LOG_JSON", default=False))

@@ -218,6 +218,17 @@ class Migration(migrations.Migration):
                 'constraints': [memos_project.db.TenantIsolation(column='tenant_id', name='auditentry_tenant_isolation')],
             },
         ),
+        migrations.CreateModel(
+            name='ChangeCount',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.BigIntegerField()),
+                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenancy.tenant')),
+            ],
+            options={
+                'constraints': [memos_project.db.TenantIsolation(column='tenant_id', name='changecount_tenant_isolation')],
+            },
+        ),
         migrations.AddIndex(
             model_name='conversation',
             index=models.Index(fields=['tenant', 'key'], name='conversation_by_key'),
@@ -257,6 +268,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='memory',
             index=models.Index(condition=models.Q(('superseded_by__isnull', False)), fields=['superseded_by'], name='memory_by_successor'),
+        ),
+        migrations.AddIndex(
+            model_name='memory',
+            index=models.Index(condition=models.Q(('expires_at__isnull', False)), fields=['tenant', 'expires_at'], name='memory_by_expiry'),
+        ),
+        migrations.AddIndex(
+            model_name='memory',
+            index=models.Index(condition=models.Q(('valid_to__isnull', False)), fields=['tenant', 'valid_to'], name='memory_by_end'),
         ),
         migrations.AddConstraint(
             model_name='memory',
