@@ -1,8 +1,9 @@
-"""How tier 1 speaks to Redis: names of keys, scripts, and what its being down means.
+"""How tier 1 speaks to Redis: names of keys, scripts, lifetimes, and what its being down means.
 
 All keys of a tenant share a hash tag, so that a script may touch several of them in a cluster too.
 """
 
+import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -12,14 +13,19 @@ from uuid import UUID
 
 import redis
 import structlog
+from django.conf import settings
 from redis.commands.core import Script
 
 from memos_project.errors import Unavailable
 from memos_project.redis import client
+from memos_project.tenancy.callers import TenantInfo
 
 log = structlog.get_logger(__name__)
 
 LUA = Path(__file__).parent / "lua"
+
+# What is made together does not expire together: each lives up to this share shorter than it was given.
+JITTER = 0.1
 
 
 def key_of(tenant_id: UUID, *parts: str) -> str:
@@ -27,14 +33,34 @@ def key_of(tenant_id: UUID, *parts: str) -> str:
     return ":".join((f"w:{{{tenant_id}}}", *parts))
 
 
+def quota(tenant: TenantInfo) -> int:
+    """Bytes that all a tenant holds in working memory may take."""
+    return int(tenant.overrides.get("working_quota_bytes", settings.MEMOS_WORKING_QUOTA_BYTES))
+
+
+def jittered(seconds: float) -> int:
+    """Milliseconds."""
+    return max(1, int(1000 * seconds * (1 - JITTER * random.random())))
+
+
+def members(tenant_id: UUID, kind: str, *, after: str, limit: int) -> list[str]:
+    """The names of a scope or of a kind of thing, in order; some may have expired in this moment."""
+    start = f"({kind}\0{after}" if after else f"[{kind}\0"
+    found: Any = client().zrange(
+        key_of(tenant_id, "names"), start, f"({kind}\x01", bylex=True, offset=0, num=limit
+    )
+    return [member.decode().partition("\0")[2] for member in found]
+
+
 @cache
 def _script(name: str) -> Script:
-    return client().register_script((LUA / f"{name}.lua").read_text())
+    return client().register_script("".join((LUA / f"{each}.lua").read_text() for each in ("account", name)))
 
 
-def run(name: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+def run(name: str, tenant_id: UUID, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
     """Run ``lua/NAME.lua``, which Redis knows by its hash after the first time."""
-    return cast(Any, _script(name)(keys=list(keys), args=list(arguments), client=client()))
+    account = [key_of(tenant_id, each) for each in ("names", "ends", "sizes", "total")]
+    return cast(Any, _script(name)(keys=[*account, *keys], args=list(arguments), client=client()))
 
 
 @contextmanager
