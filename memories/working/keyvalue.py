@@ -79,7 +79,7 @@ def get_many(tenant_id: UUID, scope: str, keys: Sequence[str]) -> tuple[list[Ent
     def ask() -> list[Entry | None]:
         pipeline: Any = client().pipeline(transaction=False)
         for key in keys:
-            name = key_of(tenant_id, "v", scope, key)
+            name = _entry_key(tenant_id, scope, key)
             pipeline.hmget(name, "json", "version").pttl(name)
         answers = pipeline.execute()
         return [
@@ -100,7 +100,7 @@ def list_entries(tenant_id: UUID, scope: str, *, after: str, limit: int) -> tupl
         keys = members(tenant_id, scope, after=after, limit=limit)
         pipeline: Any = client().pipeline(transaction=False)
         for key in keys:
-            name = key_of(tenant_id, "v", scope, key)
+            name = _entry_key(tenant_id, scope, key)
             pipeline.hget(name, "version").pttl(name).hstrlen(name, "json")
         answers = pipeline.execute()
         return [
@@ -115,6 +115,11 @@ def list_entries(tenant_id: UUID, scope: str, *, after: str, limit: int) -> tupl
 def used(tenant_id: UUID) -> int:
     """Bytes that a tenant's entries take of its quota, what has just expired included; 0 with Redis down."""
     return read(lambda: int(client().get(key_of(tenant_id, "total")) or 0), 0)[0]
+
+
+def _entry_key(tenant_id: UUID, scope: str, key: str) -> str:
+    """Both may hold a colon, neither a NUL."""
+    return key_of(tenant_id, "v", f"{scope}\0{key}")
 
 
 def _write(
@@ -153,7 +158,7 @@ def _run(
     ]
     rest: list[Any]
     with writing():
-        status, *rest = run("keyvalue", tenant.id, [key_of(tenant.id, "v", scope, key)], arguments)
+        status, *rest = run("keyvalue", tenant.id, [_entry_key(tenant.id, scope, key)], arguments)
     if status != b"done":
         _refuse(tenant, status.decode(), rest, what)
     return rest

@@ -62,6 +62,10 @@ class TestValues:
         assert other_api.get("/v1/working/agent:a/k").status == 404
         assert other_api.get("/v1/working/agent:a").body["results"] == []
 
+    def test_a_colon_does_not_lead_into_another_scope(self, api):
+        api.send("PUT", "/v1/working/session:a:b/c", {"value": 1})
+        assert api.get("/v1/working/session:a/b:c").status == 404
+
     def test_it_is_gone_after_its_time(self, tenant):
         keyvalue.put(tenant, "tenant", "k", 1, ttl=0.05)
         time.sleep(0.06)
