@@ -89,6 +89,8 @@ class Query:
     token_budget: int | None = None
     context: int = 0
     explain: bool = False
+    counted: bool = True
+    """Whether what is found counts as used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +199,8 @@ def recall(tenant: TenantInfo, query: Query) -> Recall:
             scores, order = _scored(found, ranking, profile)
         with _timed("hydrate"):
             hits = _hydrate(tenant.id, query, found, ranking, scores, order, profile)
-    later(accesses.note, tenant.id, [hit.memory.id for hit in hits])
+    if query.counted:
+        later(accesses.note, tenant.id, [hit.memory.id for hit in hits])
     metrics.RECALLS.labels(mode=query.mode, degraded=",".join(degraded)).inc()
     metrics.RECALL_SECONDS.labels(part="all").observe(time.perf_counter() - started)
     return Recall(hits, degraded)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from memories import accesses, indexing, statistics
+from memories import accesses, indexing, promotion, statistics
 from memos_project.tenancy import idempotency
 
 
@@ -38,6 +38,12 @@ def count_text_statistics() -> None:
 def flush_accesses() -> None:
     """Write what was read lately to the rows that were read."""
     accesses.flush()
+
+
+@shared_task(ignore_result=True)
+def promote_ending_scratchpads() -> None:
+    """Make memories of what is worth it, before scratchpads expire."""
+    promotion.promote_ending()
 
 
 @shared_task(ignore_result=True)

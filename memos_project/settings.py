@@ -138,6 +138,12 @@ CELERY_BEAT_SCHEDULE = {
     },
     "count-text-statistics": {"task": "memories.tasks.count_text_statistics", "schedule": schedule(60.0)},
     "flush-accesses": {"task": "memories.tasks.flush_accesses", "schedule": schedule(30.0)},
+    # Several times within MEMOS_SCRATCHPAD_MARGIN_SECONDS.
+    "promote-ending-scratchpads": {
+        "task": "memories.tasks.promote_ending_scratchpads",
+        "schedule": schedule(5.0),
+        "options": {"expires": 5.0},
+    },
     "drop-old-idempotency-keys": {
         "task": "memories.tasks.drop_old_idempotency_keys",
         "schedule": schedule(3600.0),
@@ -220,13 +226,17 @@ MEMOS_EMBEDDING_THREADS = env.int("MEMOS_EMBEDDING_THREADS", default=1)
 MEMOS_INDEX_BATCH = env.int("MEMOS_INDEX_BATCH", default=64)
 MEMOS_INDEX_LEASE_SECONDS = env.float("MEMOS_INDEX_LEASE_SECONDS", default=30.0)
 MEMOS_INDEX_MAX_ATTEMPTS = env.int("MEMOS_INDEX_MAX_ATTEMPTS", default=8)
-# Scopes up to this many rows per square root of all rows are searched exactly; see docs/explanation/recall.md.
 # Working memory: seconds and bytes.
 MEMOS_WORKING_TTL = env.int("MEMOS_WORKING_TTL", default=3600)
 MEMOS_WORKING_MAX_TTL = env.int("MEMOS_WORKING_MAX_TTL", default=30 * 24 * 3600)
 MEMOS_WORKING_MAX_BYTES = env.int("MEMOS_WORKING_MAX_BYTES", default=256 * 1024)
 MEMOS_WORKING_QUOTA_BYTES = env.int("MEMOS_WORKING_QUOTA_BYTES", default=64 * 1024 * 1024)
+MEMOS_SCRATCHPAD_MAX_ENTRIES = env.int("MEMOS_SCRATCHPAD_MAX_ENTRIES", default=500, minimum=1)
+MEMOS_SCRATCHPAD_MAX_BYTES = env.int("MEMOS_SCRATCHPAD_MAX_BYTES", default=1024 * 1024, minimum=1)
+MEMOS_SCRATCHPAD_MARGIN_SECONDS = env.int("MEMOS_SCRATCHPAD_MARGIN_SECONDS", default=30, minimum=10)
+MEMOS_PROMOTION_THRESHOLD = env.float("MEMOS_PROMOTION_THRESHOLD", default=0.35, minimum=0, maximum=1)
 
+# Scopes up to this many rows per square root of all rows are searched exactly; see docs/explanation/recall.md.
 MEMOS_EXACT_SEARCH_FACTOR = env.float("MEMOS_EXACT_SEARCH_FACTOR", default=39.0)
 
 LOGGING = logging_config(level=env.str("LOG_LEVEL", default="INFO"), json=env.bool("LOG_JSON", default=False))
