@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from memories import services
 from memories.models import Conversation, Memory
-from memories.working import keyvalue
+from memories.working import keyvalue, scratchpads
+from memories.working.scratchpads import NewEntry
 from memories.working.store import key_of as working_key
 from memos_project.api.views import encode_cursor
 from memos_project.db import tenant_scope
@@ -38,6 +39,11 @@ METHODS = {
     "memory/query": "POST",
     "memory/tier/1/store": "POST",
     "memory/tier/1/<str:key>": "GET",
+    "v1/scratchpads": "GET",
+    "v1/scratchpads/<str:session>": "GET DELETE",
+    "v1/scratchpads/<str:session>/entries": "POST",
+    "v1/scratchpads/<str:session>/promote": "POST",
+    "v1/sessions/<str:session>/end": "POST",
     "v1/sessions/<str:session>/entities": "GET",
     "v1/working/read": "POST",
     "v1/working/<str:scope>": "GET",
@@ -89,12 +95,15 @@ def theirs(other_tenant, remember, indexed):
     keyvalue.put(other_tenant, "tenant", "k", {"content": MARK, "metadata": {}}, ttl=60)
     with tenant_scope(other_tenant.id):
         thread = Conversation.objects.get()
+    written = NewEntry(part="observations", content=f"A {MARK} nests.", author=MARK, user_id="ann")
+    entries = [scratchpads.append(other_tenant, session, written).id for session in (str(thread.pk), "chat")]
     return {
         "memory": [str(each) for each in ids],
         "conversation": [str(thread.pk), "chat"],
-        "cursor": [encode_cursor(ids[-1]), encode_cursor(thread.pk), encode_cursor(3)],
+        "cursor": [encode_cursor(ids[-1]), encode_cursor(thread.pk), encode_cursor(3), *entries],
         "tenant": [other_tenant.slug, str(other_tenant.id)],
         "external": ["e1", "doc"],
+        "entry": entries,
     }
 
 
@@ -114,10 +123,10 @@ def dump(tenant):
 def assert_nothing_told(answer, theirs):
     said = answer.body if isinstance(answer.body, bytes) else orjson.dumps(answer.body)
     assert MARK.encode() not in said
-    # One's own conversation may have any name, this one too.
-    own = f'"conversation_id":"{theirs["conversation"][0]}"'.encode()
     if answer.status < 300:
-        said = said.replace(own, b"")
+        # One's own conversation may have any name, this one too.
+        for field in ("conversation_id", "session", "scratchpad"):
+            said = said.replace(f'"{field}":"{theirs["conversation"][0]}"'.encode(), b"")
         named = [*theirs["memory"], theirs["conversation"][0], theirs["tenant"][1]]
         assert [each for each in named if each.encode() in said] == []
 
@@ -129,7 +138,7 @@ def requests(draw):
     method = draw(st.sampled_from(METHODS[address].split()))
     some = draw(st.fixed_dictionaries({}, optional={
         "tenant_id": st.just("tenant"), "conversation_id": st.just("conversation"), "user_id": st.just("=ann"),
-        "external_id": st.just("external"), "doc_id": st.just("external"),
+        "external_id": st.just("external"), "doc_id": st.just("external"), "entries": st.just("[entry"), "uses": st.just("[entry"),
     }))  # fmt: skip
     params = draw(st.fixed_dictionaries({}, optional={
         "tenant_id": st.just("tenant"), "cursor": st.just("cursor"), "conversation_id": st.just("conversation"),
@@ -143,11 +152,15 @@ def requests(draw):
 def test_nothing_of_another_tenant_is_told_or_changed(api, other_tenant, theirs, request):
     address, method, some, params, number, batch = request
 
+    def value(said):
+        if said.startswith("="):
+            return said[1:]
+        if said.startswith("["):
+            return theirs[said[1:]]
+        return theirs[said][number % len(theirs[said])]
+
     def filled(fields):
-        return {
-            name: each[1:] if each.startswith("=") else theirs[each][number % len(theirs[each])]
-            for name, each in fields.items()
-        }
+        return {name: value(each) for name, each in fields.items()}
 
     path = "/" + address.replace("<uuid:memory_id>", theirs["memory"][number % 5]).replace(
         "<str:conversation>", theirs["conversation"][number % 2]
@@ -158,7 +171,7 @@ def test_nothing_of_another_tenant_is_told_or_changed(api, other_tenant, theirs,
     body = None
     if method in ("POST", "PATCH", "PUT"):
         body = {"content": f"Ours {number}.", "query": "Which bird sings?", "value": 1, "scope": "tenant", "keys": ["k"],
-                **filled(some)}  # fmt: skip
+                "part": "observations", **filled(some)}  # fmt: skip
         body = (
             {address.split("/")[-1]: [body]} if batch and address in ("v1/memories", "v1/messages") else body
         )
@@ -196,6 +209,7 @@ def test_the_one_who_owns_it_does_see_it(other_api, theirs):
     assert MARK in str(other_api.post("/v1/memories/search", {"query": "Which bird sings?"}).body)
     assert MARK in str(other_api.get("/v1/conversations/chat/messages").body)
     assert MARK in str(other_api.get(f"/v1/memories/{theirs['memory'][0]}/versions").body)
+    assert MARK in str(other_api.get("/v1/scratchpads/chat").body)
 
 
 def test_nor_do_logs_of_use(api, tenant, other_tenant, theirs):

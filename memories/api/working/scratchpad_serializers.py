@@ -37,7 +37,7 @@ class Named(serializers.Serializer[Any]):
     session = KeyField()
 
 
-class EntryInput(serializers.Serializer[Any]):
+class PadEntryInput(serializers.Serializer[Any]):
     part = serializers.ChoiceField(choices=PARTS)
     content = ContentField()
     author = StrictCharField(**NAME, help_text="The agent's name.")
@@ -53,7 +53,7 @@ class EntryInput(serializers.Serializer[Any]):
     )
 
 
-class EntryOutput(serializers.Serializer[Any]):
+class PadEntryOutput(serializers.Serializer[Any]):
     id = serializers.CharField()
     part = serializers.ChoiceField(choices=PARTS)
     content = serializers.CharField()
@@ -65,13 +65,13 @@ class EntryOutput(serializers.Serializer[Any]):
     memory_id = serializers.CharField(allow_null=True, help_text="The memory it was promoted to.")
 
 
-class EntryPageOutput(serializers.Serializer[Any]):
-    results = EntryOutput(many=True)
+class PadEntryPage(serializers.Serializer[Any]):
+    results = PadEntryOutput(many=True)
     next_cursor = serializers.CharField(allow_null=True)
     degraded = serializers.ListField(child=serializers.CharField())
 
 
-class EntryPageParams(serializers.Serializer[Any]):
+class PadEntryParams(serializers.Serializer[Any]):
     part = serializers.ChoiceField(choices=PARTS, required=False)
     cursor = EntryIdField(required=False, help_text="The id of any entry: what came after it.")
     limit = serializers.IntegerField(min_value=1, max_value=1000, required=False)
@@ -86,7 +86,7 @@ class PadOutput(serializers.Serializer[Any]):
     promote = serializers.BooleanField()
 
 
-class PadPageOutput(serializers.Serializer[Any]):
+class PadPage(serializers.Serializer[Any]):
     results = PadOutput(many=True)
     next_cursor = serializers.CharField(allow_null=True)
     degraded = serializers.ListField(child=serializers.CharField())

@@ -19,7 +19,7 @@ from memos_project.errors import InvalidInput
 
 SESSION = OpenApiParameter(
     "session",
-    {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,200}$"},
+    {"type": "string", "pattern": r"^[^\x00-\x1f\x7f/]{1,200}$"},
     OpenApiParameter.PATH,
     description="The session's id: 1 to 200 characters, none of them a slash or a control character.",
 )
@@ -41,7 +41,7 @@ def paged(rows: list[Any], limit: int, cursor: str, *, answered: bool) -> dict[s
 
 
 class ScratchpadsView(TenantView):
-    @extend_schema(operation_id="scratchpads_list", parameters=[ListParams], responses=s.PadPageOutput)
+    @extend_schema(operation_id="scratchpads_list", parameters=[ListParams], responses=s.PadPage)
     def get(self, request: Request) -> Response:
         """The live scratchpads by the names of their sessions."""
         params = validated(ListParams, request.query_params)
@@ -54,11 +54,11 @@ class ScratchpadsView(TenantView):
 
 class ScratchpadView(TenantView):
     @extend_schema(
-        operation_id="scratchpads_read", parameters=[SESSION, s.EntryPageParams], responses=s.EntryPageOutput
+        operation_id="scratchpads_read", parameters=[SESSION, s.PadEntryParams], responses=s.PadEntryPage
     )
     def get(self, request: Request, session: str) -> Response:
         """The entries of a scratchpad in order, of one part or of all."""
-        params = validated(s.EntryPageParams, request.query_params)
+        params = validated(s.PadEntryParams, request.query_params)
         limit = params.get("limit", 50)
         rows, answered = scratchpads.page(
             self.tenant().id,
@@ -80,12 +80,12 @@ class EntriesView(TenantView):
     @extend_schema(
         operation_id="scratchpads_append",
         parameters=[SESSION, TENANT_ID],
-        request=s.EntryInput,
-        responses={201: s.EntryOutput},
+        request=s.PadEntryInput,
+        responses={201: s.PadEntryOutput},
     )
     def post(self, request: Request, session: str) -> Response:
         """Write an entry down, beginning the scratchpad where there is none."""
-        data = validated(s.EntryInput, request.data)
+        data = validated(s.PadEntryInput, request.data)
         options = {name: data.pop(name, None) for name in ("ttl", "promote")}
         entry = scratchpads.append(self.tenant(), _named(session), NewEntry(**data), **options)
         return Response(asdict(entry), status=201)
