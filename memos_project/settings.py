@@ -234,6 +234,10 @@ MEMOS_WORKING_QUOTA_BYTES = env.int("MEMOS_WORKING_QUOTA_BYTES", default=64 * 10
 MEMOS_SCRATCHPAD_MAX_ENTRIES = env.int("MEMOS_SCRATCHPAD_MAX_ENTRIES", default=500, minimum=1)
 MEMOS_SCRATCHPAD_MAX_BYTES = env.int("MEMOS_SCRATCHPAD_MAX_BYTES", default=1024 * 1024, minimum=1)
 MEMOS_SCRATCHPAD_MARGIN_SECONDS = env.int("MEMOS_SCRATCHPAD_MARGIN_SECONDS", default=30, minimum=10)
+MEMOS_BLACKBOARD_MAX_POSTS = env.int("MEMOS_BLACKBOARD_MAX_POSTS", default=100_000, minimum=1)
+MEMOS_BLACKBOARD_MAX_BYTES = env.int("MEMOS_BLACKBOARD_MAX_BYTES", default=16 * 1024 * 1024, minimum=1)
+# Half of the threads in memos_project/local/web.py.
+MEMOS_WAITING_READERS = env.int("MEMOS_WAITING_READERS", default=4, minimum=0)
 MEMOS_PROMOTION_THRESHOLD = env.float("MEMOS_PROMOTION_THRESHOLD", default=0.35, minimum=0, maximum=1)
 
 # Scopes up to this many rows per square root of all rows are searched exactly; see docs/explanation/recall.md.

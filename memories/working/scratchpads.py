@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import batched, islice
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 from django.conf import settings
 
-from memories.working.store import jittered, key_of, members, quota, read, run, writing
+from memories.working.store import jittered, key_of, members, moment_of, quota, read, run, writing
 from memos_project.encoding import to_json
 from memos_project.errors import Conflict, InvalidInput, NotFound
 from memos_project.redis import client
@@ -208,11 +208,6 @@ def _entry(entry_id: str, said: Mapping[str, Any], memory_id: str | None) -> Ent
         moment_of(entry_id),
         memory_id,
     )
-
-
-def moment_of(entry_id: str) -> datetime:
-    """When an entry of a stream was written, which its id tells."""
-    return datetime.fromtimestamp(int(entry_id.partition("-")[0]) / 1000, UTC)
 
 
 def _run(tenant_id: UUID, what: str, session: str, *arguments: Any) -> list[Any]:

@@ -6,6 +6,7 @@ All keys of a tenant share a hash tag, so that a script may touch several of the
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -41,6 +42,11 @@ def quota(tenant: TenantInfo) -> int:
 def jittered(seconds: float) -> int:
     """Milliseconds."""
     return max(1, int(1000 * seconds * (1 - JITTER * random.random())))
+
+
+def moment_of(stream_id: str) -> datetime:
+    """When an entry of a stream was written, which its id tells."""
+    return datetime.fromtimestamp(int(stream_id.partition("-")[0]) / 1000, UTC)
 
 
 def members(tenant_id: UUID, kind: str, *, after: str, limit: int) -> list[str]:

@@ -10,7 +10,7 @@ from memories import promotion, services
 from memories.models import AuditEntry, Memory
 from memories.working import keyvalue, scratchpads
 from memories.working.scratchpads import NewEntry
-from memories.working.store import key_of
+from memories.working.store import key_of, moment_of
 from memos_project.db import tenant_scope
 from memos_project.errors import Conflict, Unavailable
 from memos_project.later import done as finish_later
@@ -233,7 +233,7 @@ class TestPromotion:
         assert (memory.content, memory.kind, memory.tier) == (FACTS[0], "observation", 2)
         assert (memory.agent_id, memory.user_id, memory.importance_explicit) == ("scout", "ann", 0.7)
         assert memory.conversation.key == "s1"
-        assert memory.occurred_at == scratchpads.moment_of(entry["id"])
+        assert memory.occurred_at == moment_of(entry["id"])
         assert memory.external_id == f"scratchpad:s1:{entry['id']}"
         link = {"scratchpad": "s1", "entry": entry["id"], "part": "observations"}
         assert memory.metadata == {"promoted_from": link}

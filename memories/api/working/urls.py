@@ -1,8 +1,16 @@
 from django.urls import path
 
-from memories.api.working import scratchpads, sessions, views
+from memories.api.working import blackboards, leases, scratchpads, sessions, views
 
 urlpatterns = [
+    path("v1/blackboards", blackboards.BlackboardsView.as_view()),
+    path("v1/blackboards/<str:board>", blackboards.BlackboardView.as_view()),
+    path("v1/blackboards/<str:board>/agents", blackboards.AgentsView.as_view()),
+    path("v1/blackboards/<str:board>/posts", blackboards.PostsView.as_view()),
+    path("v1/blackboards/<str:board>/claims", leases.ClaimsView.as_view()),
+    path("v1/blackboards/<str:board>/claims/<str:name>", leases.ClaimView.as_view()),
+    path("v1/blackboards/<str:board>/handles", leases.HandlesView.as_view()),
+    path("v1/blackboards/<str:board>/handles/<str:name>", leases.HandleView.as_view()),
     path("v1/scratchpads", scratchpads.ScratchpadsView.as_view()),
     path("v1/scratchpads/<str:session>", scratchpads.ScratchpadView.as_view()),
     path("v1/scratchpads/<str:session>/entries", scratchpads.EntriesView.as_view()),
