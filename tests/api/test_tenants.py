@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from memories import services
 from memories.models import Conversation, Memory
-from memories.working import keyvalue, scratchpads
+from memories.working import blackboards, keyvalue, leases, scratchpads
 from memories.working.scratchpads import NewEntry
 from memories.working.store import key_of as working_key
 from memos_project.api.views import encode_cursor
@@ -39,6 +39,14 @@ METHODS = {
     "memory/query": "POST",
     "memory/tier/1/store": "POST",
     "memory/tier/1/<str:key>": "GET",
+    "v1/blackboards": "GET",
+    "v1/blackboards/<str:board>": "DELETE",
+    "v1/blackboards/<str:board>/agents": "POST",
+    "v1/blackboards/<str:board>/posts": "GET POST",
+    "v1/blackboards/<str:board>/claims": "GET",
+    "v1/blackboards/<str:board>/claims/<str:name>": "PUT DELETE",
+    "v1/blackboards/<str:board>/handles": "GET",
+    "v1/blackboards/<str:board>/handles/<str:name>": "PUT DELETE",
     "v1/scratchpads": "GET",
     "v1/scratchpads/<str:session>": "GET DELETE",
     "v1/scratchpads/<str:session>/entries": "POST",
@@ -72,6 +80,7 @@ def test_every_method_is_walked(tenant):
     for address, methods in METHODS.items():
         path = "/" + address.replace("<uuid:memory_id>", str(tenant.id)).replace("<str:conversation>", "c")
         path = path.replace("<str:scope>", "tenant").replace("<str:key>", "k").replace("<str:session>", "c")
+        path = path.replace("<str:board>", "b").replace("<str:name>", "n")
         allowed = {*api.send("OPTIONS", path).headers["Allow"].split(", ")} - {"OPTIONS", "HEAD"}
         assert allowed == {*methods.split()}, address
 
@@ -97,6 +106,11 @@ def theirs(other_tenant, remember, indexed):
         thread = Conversation.objects.get()
     written = NewEntry(part="observations", content=f"A {MARK} nests.", author=MARK, user_id="ann")
     entries = [scratchpads.append(other_tenant, session, written).id for session in (str(thread.pk), "chat")]
+    token = blackboards.join(other_tenant, "task", MARK).token
+    for area in blackboards.AREAS:
+        blackboards.post(other_tenant, "task", token, area=area, content={"k": MARK}, kind=MARK)
+    leases.take(other_tenant, "task", "claims", "n", token, seconds=600)
+    leases.take(other_tenant, "task", "handles", "n", token, seconds=60, value=MARK)
     return {
         "memory": [str(each) for each in ids],
         "conversation": [str(thread.pk), "chat"],
@@ -104,6 +118,7 @@ def theirs(other_tenant, remember, indexed):
         "tenant": [other_tenant.slug, str(other_tenant.id)],
         "external": ["e1", "doc"],
         "entry": entries,
+        "token": [token],
     }
 
 
@@ -142,7 +157,7 @@ def requests(draw):
     }))  # fmt: skip
     params = draw(st.fixed_dictionaries({}, optional={
         "tenant_id": st.just("tenant"), "cursor": st.just("cursor"), "conversation_id": st.just("conversation"),
-        "user_id": st.just("=ann"), "limit": st.just("=5"),
+        "user_id": st.just("=ann"), "limit": st.just("=5"), "area": st.just("=private"),
     }))  # fmt: skip
     return address, method, some, params, draw(st.integers(0, 9)), draw(st.booleans())
 
@@ -166,17 +181,17 @@ def test_nothing_of_another_tenant_is_told_or_changed(api, other_tenant, theirs,
         "<str:conversation>", theirs["conversation"][number % 2]
     ).replace("<str:scope>", "tenant").replace("<str:key>", "k").replace(
         "<str:session>", theirs["conversation"][number % 2]
-    )
+    ).replace("<str:board>", "task").replace("<str:name>", "n")
     query = filled(params) | ({"query": "Which bird sings?"} if "search" in address else {})
     body = None
     if method in ("POST", "PATCH", "PUT"):
         body = {"content": f"Ours {number}.", "query": "Which bird sings?", "value": 1, "scope": "tenant", "keys": ["k"],
-                "part": "observations", **filled(some)}  # fmt: skip
+                "part": "observations", "area": "private", "agent": "ours", "lease": 5, "location": 1, **filled(some)}  # fmt: skip
         body = (
             {address.split("/")[-1]: [body]} if batch and address in ("v1/memories", "v1/messages") else body
         )
     before = dump(other_tenant)
-    answer = api.send(method, path, body, params=query)
+    answer = api.send(method, path, body, params=query, headers={"x-agent-token": theirs["token"][0]})
     assert answer.status < 500
     assert_nothing_told(answer, theirs)
     if "tenant_id" in params and address not in ("v1/admin/health", "v1/me"):
@@ -210,6 +225,9 @@ def test_the_one_who_owns_it_does_see_it(other_api, theirs):
     assert MARK in str(other_api.get("/v1/conversations/chat/messages").body)
     assert MARK in str(other_api.get(f"/v1/memories/{theirs['memory'][0]}/versions").body)
     assert MARK in str(other_api.get("/v1/scratchpads/chat").body)
+    token = {"x-agent-token": theirs["token"][0]}
+    for query in ("posts", "posts?area=private", "claims", "handles"):
+        assert MARK in str(other_api.get(f"/v1/blackboards/task/{query}", headers=token).body)
 
 
 def test_nor_do_logs_of_use(api, tenant, other_tenant, theirs):
