@@ -15,7 +15,7 @@ from uuid import UUID
 import orjson
 from django.conf import settings
 
-from memories.working.store import jittered, key_of, members, moment_of, quota, read, run, writing
+from memories.working.store import jittered, key_of, live, moment_of, quota, read, run, writing
 from memories.working.waiting import place
 from memos_project.encoding import to_json
 from memos_project.errors import Conflict, Forbidden, NotFound
@@ -190,10 +190,9 @@ def agent_of(tenant_id: UUID, board: str, token: str) -> str:
 
 
 def list_boards(tenant_id: UUID, *, after: str, limit: int) -> tuple[list[Board], bool]:
-    """Live boards by name; a page may be shorter by what expires in this moment."""
+    """Live boards by name; and whether Redis answered."""
 
-    def ask() -> list[Board]:
-        names = members(tenant_id, "board", after=after, limit=limit)
+    def look(names: list[str]) -> list[Board]:
         pipeline: Any = client().pipeline(transaction=False)
         for name in names:
             board, agents = key_of(tenant_id, "board", name), key_of(tenant_id, "board-agents", name)
@@ -207,7 +206,7 @@ def list_boards(tenant_id: UUID, *, after: str, limit: int) -> tuple[list[Board]
             if posts and left >= 0
         ]
 
-    return read(ask, [])
+    return read(lambda: live(tenant_id, "board", after=after, limit=limit, look=look), [])
 
 
 def end(tenant: TenantInfo, board: str) -> None:

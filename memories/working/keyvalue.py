@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 from django.conf import settings
 
-from memories.working.store import jittered, key_of, members, quota, read, run, writing
+from memories.working.store import jittered, key_of, live, quota, read, run, writing
 from memos_project.encoding import to_json
 from memos_project.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
 from memos_project.redis import client
@@ -91,13 +91,9 @@ def get_many(tenant_id: UUID, scope: str, keys: Sequence[str]) -> tuple[list[Ent
 
 
 def list_entries(tenant_id: UUID, scope: str, *, after: str, limit: int) -> tuple[list[Listed], bool]:
-    """Entries of a scope by key, from the one after ``after`` on; and whether Redis answered.
+    """Entries of a scope by key, from the one after ``after`` on; and whether Redis answered."""
 
-    What expires in this moment may be missing from a page, so a page may be shorter than the limit.
-    """
-
-    def ask() -> list[Listed]:
-        keys = members(tenant_id, scope, after=after, limit=limit)
+    def look(keys: list[str]) -> list[Listed]:
         pipeline: Any = client().pipeline(transaction=False)
         for key in keys:
             name = _entry_key(tenant_id, scope, key)
@@ -109,7 +105,7 @@ def list_entries(tenant_id: UUID, scope: str, *, after: str, limit: int) -> tupl
             if version and left >= 0
         ]
 
-    return read(ask, [])
+    return read(lambda: live(tenant_id, scope, after=after, limit=limit, look=look), [])
 
 
 def used(tenant_id: UUID) -> int:

@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 from django.conf import settings
 
-from memories.working.store import jittered, key_of, members, moment_of, quota, read, run, writing
+from memories.working.store import jittered, key_of, live, moment_of, quota, read, run, writing
 from memos_project.encoding import to_json
 from memos_project.errors import Conflict, InvalidInput, NotFound
 from memos_project.redis import client
@@ -109,10 +109,9 @@ def whole(tenant_id: UUID, session: str) -> list[Entry]:
 
 
 def list_pads(tenant_id: UUID, *, after: str, limit: int) -> tuple[list[Pad], bool]:
-    """Live pads by the names of their sessions; a page may be shorter by what expires in this moment."""
+    """Live pads by the names of their sessions; and whether Redis answered."""
 
-    def ask() -> list[Pad]:
-        sessions = members(tenant_id, "pad", after=after, limit=limit)
+    def look(sessions: list[str]) -> list[Pad]:
         pipeline: Any = client().pipeline(transaction=False)
         for session in sessions:
             name = key_of(tenant_id, "pad", session)
@@ -126,7 +125,7 @@ def list_pads(tenant_id: UUID, *, after: str, limit: int) -> tuple[list[Pad], bo
             if entries and left >= 0
         ]
 
-    return read(ask, [])
+    return read(lambda: live(tenant_id, "pad", after=after, limit=limit, look=look), [])
 
 
 def delete(tenant_id: UUID, session: str) -> None:

@@ -4,7 +4,7 @@ All keys of a tenant share a hash tag, so that a script may touch several of the
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -49,13 +49,22 @@ def moment_of(stream_id: str) -> datetime:
     return datetime.fromtimestamp(int(stream_id.partition("-")[0]) / 1000, UTC)
 
 
-def members(tenant_id: UUID, kind: str, *, after: str, limit: int) -> list[str]:
-    """The names of a scope or of a kind of thing, in order; some may have expired in this moment."""
-    start = f"({kind}\0{after}" if after else f"[{kind}\0"
-    found: Any = client().zrange(
-        key_of(tenant_id, "names"), start, f"({kind}\x01", bylex=True, offset=0, num=limit
-    )
-    return [member.decode().partition("\0")[2] for member in found]
+def live[T](
+    tenant_id: UUID, kind: str, *, after: str, limit: int, look: Callable[[list[str]], list[T]]
+) -> list[T]:
+    """Of a scope's or a kind's names from the one after ``after`` on, what ``look`` finds of those that have not expired."""
+    found: list[T] = []
+    while len(found) < limit:
+        start = f"({kind}\0{after}" if after else f"[{kind}\0"
+        members: Any = client().zrange(
+            key_of(tenant_id, "names"), start, f"({kind}\x01", bylex=True, offset=0, num=limit
+        )
+        if not members:
+            break
+        names = [member.decode().partition("\0")[2] for member in members]
+        found += look(names)
+        after = names[-1]
+    return found[:limit]
 
 
 @cache

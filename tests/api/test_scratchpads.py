@@ -97,6 +97,13 @@ class TestEntries:
         assert [each["session"] for each in rest["results"]] == ["c"]
         assert rest["next_cursor"] is None
 
+    def test_what_has_expired_does_not_end_a_list(self, api, tenant):
+        new = NewEntry(part="reasoning", content="x")
+        for session in "zabcd":
+            scratchpads.append(tenant, session, new, ttl=60 if session == "z" else 0.05, promote=False)
+        time.sleep(0.06)
+        assert [each["session"] for each in api.get("/v1/scratchpads", limit=1).body["results"]] == ["z"]
+
     def test_delete(self, api, tenant):
         write(api, "Something.")
         assert api.delete(PATH).status == 204
