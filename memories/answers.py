@@ -24,6 +24,8 @@ class Query:
     token_budget: int | None = None
     context: int = 0
     explain: bool = False
+    counted: bool = True
+    """Whether what is found counts as used."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,9 @@ from prometheus_client import Counter, Histogram
 FAST = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 
 STORED = Counter("memos_memories_stored_total", "Memories offered for storing", ["outcome"])
+PROMOTED = Counter(
+    "memos_scratchpad_entries_total", "Scratchpad entries looked at for promotion", ["outcome"]
+)
 FORGOTTEN = Counter("memos_memories_forgotten_total", "Memories deleted")
 RECALLS = Counter("memos_recalls_total", "Searches answered", ["mode", "degraded"])
 RECALL_SECONDS = Histogram("memos_recall_seconds", "Time of a search by part", ["part"], buckets=FAST)

@@ -234,6 +234,7 @@ class AuditEntry(models.Model):
         REVISE = "revise"
         FORGET = "forget"
         RETRY = "retry"
+        PROMOTE = "promote"
 
     id = models.UUIDField(primary_key=True, db_default=UuidV7(), editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)

@@ -92,7 +92,8 @@ def recall(tenant: TenantInfo, query: Query) -> Recall:
         besides=(model, scope.searched_as, settings.MEMOS_VECTORS["default"]),
         search=lambda: _search(tenant, query, profile, model, scope),
     )
-    later(accesses.note, tenant.id, [hit.memory.id for hit in found.hits])
+    if query.counted:
+        later(accesses.note, tenant.id, [hit.memory.id for hit in found.hits])
     metrics.RECALLS.labels(mode=query.mode, degraded=",".join(found.degraded)).inc()
     metrics.RECALL_SECONDS.labels(part="all").observe(time.perf_counter() - started)
     return found

@@ -122,6 +122,24 @@ def remember(tenant: TenantInfo, items: Sequence[NewMemory], *, actor: str) -> l
     ]
 
 
+def promote(tenant: TenantInfo, items: Sequence[NewMemory], *, actor: str) -> list[Remembered]:
+    """Remember what working memory held, with an audit entry for each that says from where: its ``promoted_from``."""
+    with tenant_scope(tenant.id):
+        answers = remember(tenant, items, actor=actor)
+        AuditEntry.objects.bulk_create(
+            AuditEntry(
+                tenant_id=tenant.id,
+                memory_id=answer.id,
+                action=AuditEntry.Action.PROMOTE,
+                actor=actor,
+                detail=item.metadata["promoted_from"],
+            )
+            for item, answer in zip(items, answers, strict=True)
+            if answer.created
+        )
+    return answers
+
+
 def _row(tenant: TenantInfo, item: NewMemory, place: int) -> dict[str, Any]:
     """An item as ``memos_remember`` takes it."""
     row = {name: getattr(item, name) for name in SAID}

@@ -139,6 +139,12 @@ CELERY_BEAT_SCHEDULE = {
     "count-text-statistics": {"task": "memories.tasks.count_text_statistics", "schedule": schedule(60.0)},
     "drop-expired-prompts": {"task": "memories.tasks.drop_expired_prompts", "schedule": schedule(600.0)},
     "flush-accesses": {"task": "memories.tasks.flush_accesses", "schedule": schedule(30.0)},
+    # Several times within MEMOS_SCRATCHPAD_MARGIN_SECONDS.
+    "promote-ending-scratchpads": {
+        "task": "memories.tasks.promote_ending_scratchpads",
+        "schedule": schedule(5.0),
+        "options": {"expires": 5.0},
+    },
     "drop-old-idempotency-keys": {
         "task": "memories.tasks.drop_old_idempotency_keys",
         "schedule": schedule(3600.0),
@@ -226,6 +232,14 @@ MEMOS_WORKING_TTL = env.int("MEMOS_WORKING_TTL", default=3600)
 MEMOS_WORKING_MAX_TTL = env.int("MEMOS_WORKING_MAX_TTL", default=30 * 24 * 3600)
 MEMOS_WORKING_MAX_BYTES = env.int("MEMOS_WORKING_MAX_BYTES", default=256 * 1024)
 MEMOS_WORKING_QUOTA_BYTES = env.int("MEMOS_WORKING_QUOTA_BYTES", default=64 * 1024 * 1024)
+MEMOS_SCRATCHPAD_MAX_ENTRIES = env.int("MEMOS_SCRATCHPAD_MAX_ENTRIES", default=500, minimum=1)
+MEMOS_SCRATCHPAD_MAX_BYTES = env.int("MEMOS_SCRATCHPAD_MAX_BYTES", default=1024 * 1024, minimum=1)
+MEMOS_SCRATCHPAD_MARGIN_SECONDS = env.int("MEMOS_SCRATCHPAD_MARGIN_SECONDS", default=30, minimum=10)
+MEMOS_BLACKBOARD_MAX_POSTS = env.int("MEMOS_BLACKBOARD_MAX_POSTS", default=100_000, minimum=1)
+MEMOS_BLACKBOARD_MAX_BYTES = env.int("MEMOS_BLACKBOARD_MAX_BYTES", default=16 * 1024 * 1024, minimum=1)
+# Half of the threads in memos_project/local/web.py.
+MEMOS_WAITING_READERS = env.int("MEMOS_WAITING_READERS", default=4, minimum=0)
+MEMOS_PROMOTION_THRESHOLD = env.float("MEMOS_PROMOTION_THRESHOLD", default=0.35, minimum=0, maximum=1)
 
 # The LLM cache, per tenant.
 MEMOS_LLM_CACHE_TTL = env.int("MEMOS_LLM_CACHE_TTL", default=24 * 3600)
@@ -234,7 +248,6 @@ MEMOS_LLM_CACHE_MAX_BYTES = env.int("MEMOS_LLM_CACHE_MAX_BYTES", default=256 * 1
 MEMOS_LLM_CACHE_MAX_ENTRY_BYTES = env.int("MEMOS_LLM_CACHE_MAX_ENTRY_BYTES", default=1024 * 1024)
 MEMOS_LLM_CACHE_THRESHOLD = env.float("MEMOS_LLM_CACHE_THRESHOLD", default=0.84)
 MEMOS_LLM_CACHE_LEASE_SECONDS = env.float("MEMOS_LLM_CACHE_LEASE_SECONDS", default=60.0)
-MEMOS_LLM_CACHE_WAITERS = env.int("MEMOS_LLM_CACHE_WAITERS", default=4)
 
 # The OpenAI-compatible service behind /v1/openai/.
 MEMOS_OPENAI_UPSTREAM_URL = env.str("MEMOS_OPENAI_UPSTREAM_URL", default="")

@@ -58,7 +58,13 @@ class AuditEntryAdmin(ReadOnlyRows):
 
     @display(
         description="Action",
-        label={"remember": "success", "revise": "info", "forget": "danger", "retry": "warning"},
+        label={
+            "remember": "success",
+            "promote": "success",
+            "revise": "info",
+            "forget": "danger",
+            "retry": "warning",
+        },
     )
     def action_name(self, entry: AuditEntry) -> str:
         return entry.action
@@ -67,6 +73,8 @@ class AuditEntryAdmin(ReadOnlyRows):
     def what(self, entry: AuditEntry) -> str:
         if fields := entry.detail.get("fields"):
             return ", ".join(name.replace("_", " ") for name in fields)
+        if scratchpad := entry.detail.get("scratchpad"):
+            return f"scratchpad {scratchpad}, {entry.detail['part']}"
         return str(entry.detail.get("kind", "-"))
 
     @display(description="Memory")

@@ -206,7 +206,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(db_default=memos_project.db.UuidV7(), editable=False, primary_key=True, serialize=False)),
                 ('memory_id', models.UUIDField()),
-                ('action', models.CharField(choices=[('remember', 'Remember'), ('revise', 'Revise'), ('forget', 'Forget'), ('retry', 'Retry')], max_length=20)),
+                ('action', models.CharField(choices=[('remember', 'Remember'), ('revise', 'Revise'), ('forget', 'Forget'), ('retry', 'Retry'), ('promote', 'Promote')], max_length=20)),
                 ('actor', models.CharField(max_length=200)),
                 ('detail', models.JSONField(blank=True, db_default={})),
                 ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),

@@ -1,6 +1,5 @@
 """Working memory: JSON values by key, in the scope of a tenant, an agent or a session, that expire by themselves."""
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,14 +8,11 @@ from uuid import UUID
 import orjson
 from django.conf import settings
 
-from memories.working.store import key_of, read, run, writing
+from memories.working.store import jittered, key_of, live, quota, read, run, writing
 from memos_project.encoding import to_json
 from memos_project.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
 from memos_project.redis import client
 from memos_project.tenancy.callers import TenantInfo
-
-# Entries made together do not expire together: each lives up to this share shorter than it was given.
-JITTER = 0.1
 
 MISSING = "There is no such entry, or it has expired."
 
@@ -83,7 +79,7 @@ def get_many(tenant_id: UUID, scope: str, keys: Sequence[str]) -> tuple[list[Ent
     def ask() -> list[Entry | None]:
         pipeline: Any = client().pipeline(transaction=False)
         for key in keys:
-            name = key_of(tenant_id, "v", scope, key)
+            name = _entry_key(tenant_id, scope, key)
             pipeline.hmget(name, "json", "version").pttl(name)
         answers = pipeline.execute()
         return [
@@ -95,20 +91,12 @@ def get_many(tenant_id: UUID, scope: str, keys: Sequence[str]) -> tuple[list[Ent
 
 
 def list_entries(tenant_id: UUID, scope: str, *, after: str, limit: int) -> tuple[list[Listed], bool]:
-    """Entries of a scope by key, from the one after ``after`` on; and whether Redis answered.
+    """Entries of a scope by key, from the one after ``after`` on; and whether Redis answered."""
 
-    What expires in this moment may be missing from a page, so a page may be shorter than the limit.
-    """
-
-    def ask() -> list[Listed]:
-        start = f"({scope}\0{after}" if after else f"[{scope}\0"
-        members: Any = client().zrange(
-            key_of(tenant_id, "names"), start, f"({scope}\x01", bylex=True, offset=0, num=limit
-        )
-        keys = [member.decode().partition("\0")[2] for member in members]
+    def look(keys: list[str]) -> list[Listed]:
         pipeline: Any = client().pipeline(transaction=False)
         for key in keys:
-            name = key_of(tenant_id, "v", scope, key)
+            name = _entry_key(tenant_id, scope, key)
             pipeline.hget(name, "version").pttl(name).hstrlen(name, "json")
         answers = pipeline.execute()
         return [
@@ -117,7 +105,7 @@ def list_entries(tenant_id: UUID, scope: str, *, after: str, limit: int) -> tupl
             if version and left >= 0
         ]
 
-    return read(ask, [])
+    return read(lambda: live(tenant_id, scope, after=after, limit=limit, look=look), [])
 
 
 def used(tenant_id: UUID) -> int:
@@ -125,9 +113,9 @@ def used(tenant_id: UUID) -> int:
     return read(lambda: int(client().get(key_of(tenant_id, "total")) or 0), 0)[0]
 
 
-def quota(tenant: TenantInfo) -> int:
-    """Bytes a tenant's entries may take."""
-    return int(tenant.overrides.get("working_quota_bytes", settings.MEMOS_WORKING_QUOTA_BYTES))
+def _entry_key(tenant_id: UUID, scope: str, key: str) -> str:
+    """Both may hold a colon, neither a NUL."""
+    return key_of(tenant_id, "v", f"{scope}\0{key}")
 
 
 def _write(
@@ -154,15 +142,11 @@ def _run(
     ttl: float | None = None,
     if_version: int | None = None,
 ) -> list[Any]:
-    keys = [
-        key_of(tenant.id, "v", scope, key),
-        *(key_of(tenant.id, name) for name in ("names", "ends", "sizes", "total")),
-    ]
     arguments = [
         what,
         f"{scope}\0{key}",
-        "" if ttl is None else _jittered(ttl),
-        _jittered(settings.MEMOS_WORKING_TTL),
+        "" if ttl is None else jittered(ttl),
+        jittered(settings.MEMOS_WORKING_TTL),
         "" if if_version is None else if_version,
         settings.MEMOS_WORKING_MAX_BYTES,
         quota(tenant),
@@ -170,7 +154,7 @@ def _run(
     ]
     rest: list[Any]
     with writing():
-        status, *rest = run("keyvalue", keys, arguments)
+        status, *rest = run("keyvalue", tenant.id, [_entry_key(tenant.id, scope, key)], arguments)
     if status != b"done":
         _refuse(tenant, status.decode(), rest, what)
     return rest
@@ -198,8 +182,3 @@ def _refuse(tenant: TenantInfo, status: str, rest: Sequence[Any], what: str) -> 
             "increment": "What is held there is not a number, or the sum is beyond 64 bits.",
         }[what]
     )
-
-
-def _jittered(ttl: float) -> int:
-    """Milliseconds."""
-    return max(1, int(1000 * ttl * (1 - JITTER * random.random())))

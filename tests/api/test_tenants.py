@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from memories import services
 from memories.models import Conversation, Memory
-from memories.working import keyvalue, llm_cache
+from memories.working import blackboards, keyvalue, leases, llm_cache, scratchpads
+from memories.working.scratchpads import NewEntry
 from memories.working.store import key_of as working_key
 from memos_project.api.views import encode_cursor
 from memos_project.db import tenant_scope
@@ -42,6 +43,19 @@ METHODS = {
     "v1/cache/lookup": "POST",
     "v1/cache/usage": "GET",
     "v1/openai/chat/completions": "POST",
+    "v1/blackboards": "GET",
+    "v1/blackboards/<str:board>": "DELETE",
+    "v1/blackboards/<str:board>/agents": "POST",
+    "v1/blackboards/<str:board>/posts": "GET POST",
+    "v1/blackboards/<str:board>/claims": "GET",
+    "v1/blackboards/<str:board>/claims/<str:name>": "PUT DELETE",
+    "v1/blackboards/<str:board>/handles": "GET",
+    "v1/blackboards/<str:board>/handles/<str:name>": "PUT DELETE",
+    "v1/scratchpads": "GET",
+    "v1/scratchpads/<str:session>": "GET DELETE",
+    "v1/scratchpads/<str:session>/entries": "POST",
+    "v1/scratchpads/<str:session>/promote": "POST",
+    "v1/sessions/<str:session>/end": "POST",
     "v1/sessions/<str:session>/entities": "GET",
     "v1/working/read": "POST",
     "v1/working/<str:scope>": "GET",
@@ -70,6 +84,7 @@ def test_every_method_is_walked(tenant):
     for address, methods in METHODS.items():
         path = "/" + address.replace("<uuid:memory_id>", str(tenant.id)).replace("<str:conversation>", "c")
         path = path.replace("<str:scope>", "tenant").replace("<str:key>", "k").replace("<str:session>", "c")
+        path = path.replace("<str:board>", "b").replace("<str:name>", "n")
         allowed = {*api.send("OPTIONS", path).headers["Allow"].split(", ")} - {"OPTIONS", "HEAD"}
         assert allowed == {*methods.split()}, address
 
@@ -94,12 +109,21 @@ def theirs(other_tenant, remember, indexed):
     keyvalue.put(other_tenant, "tenant", "k", {"content": MARK, "metadata": {}}, ttl=60)
     with tenant_scope(other_tenant.id):
         thread = Conversation.objects.get()
+    written = NewEntry(part="observations", content=f"A {MARK} nests.", author=MARK, user_id="ann")
+    entries = [scratchpads.append(other_tenant, session, written).id for session in (str(thread.pk), "chat")]
+    token = blackboards.join(other_tenant, "task", MARK).token
+    for area in blackboards.AREAS:
+        blackboards.post(other_tenant, "task", token, area=area, content={"k": MARK}, kind=MARK)
+    leases.take(other_tenant, "task", "claims", "n", token, seconds=600)
+    leases.take(other_tenant, "task", "handles", "n", token, seconds=60, value=MARK)
     return {
         "memory": [str(each) for each in ids],
         "conversation": [str(thread.pk), "chat"],
-        "cursor": [encode_cursor(ids[-1]), encode_cursor(thread.pk), encode_cursor(3)],
+        "cursor": [encode_cursor(ids[-1]), encode_cursor(thread.pk), encode_cursor(3), *entries],
         "tenant": [other_tenant.slug, str(other_tenant.id)],
         "external": ["e1", "doc"],
+        "entry": entries,
+        "token": [token],
     }
 
 
@@ -119,10 +143,10 @@ def dump(tenant):
 def assert_nothing_told(answer, theirs):
     said = answer.body if isinstance(answer.body, bytes) else orjson.dumps(answer.body)
     assert MARK.encode() not in said
-    # One's own conversation may have any name, this one too.
-    own = f'"conversation_id":"{theirs["conversation"][0]}"'.encode()
     if answer.status < 300:
-        said = said.replace(own, b"")
+        # One's own conversation may have any name, this one too.
+        for field in ("conversation_id", "session", "scratchpad"):
+            said = said.replace(f'"{field}":"{theirs["conversation"][0]}"'.encode(), b"")
         named = [*theirs["memory"], theirs["conversation"][0], theirs["tenant"][1]]
         assert [each for each in named if each.encode() in said] == []
 
@@ -134,11 +158,11 @@ def requests(draw):
     method = draw(st.sampled_from(METHODS[address].split()))
     some = draw(st.fixed_dictionaries({}, optional={
         "tenant_id": st.just("tenant"), "conversation_id": st.just("conversation"), "user_id": st.just("=ann"),
-        "external_id": st.just("external"), "doc_id": st.just("external"),
+        "external_id": st.just("external"), "doc_id": st.just("external"), "entries": st.just("[entry"), "uses": st.just("[entry"),
     }))  # fmt: skip
     params = draw(st.fixed_dictionaries({}, optional={
         "tenant_id": st.just("tenant"), "cursor": st.just("cursor"), "conversation_id": st.just("conversation"),
-        "user_id": st.just("=ann"), "limit": st.just("=5"),
+        "user_id": st.just("=ann"), "limit": st.just("=5"), "area": st.just("=private"),
     }))  # fmt: skip
     return address, method, some, params, draw(st.integers(0, 9)), draw(st.booleans())
 
@@ -148,29 +172,34 @@ def requests(draw):
 def test_nothing_of_another_tenant_is_told_or_changed(api, other_tenant, theirs, request):
     address, method, some, params, number, batch = request
 
+    def value(said):
+        if said.startswith("="):
+            return said[1:]
+        if said.startswith("["):
+            return theirs[said[1:]]
+        return theirs[said][number % len(theirs[said])]
+
     def filled(fields):
-        return {
-            name: each[1:] if each.startswith("=") else theirs[each][number % len(theirs[each])]
-            for name, each in fields.items()
-        }
+        return {name: value(each) for name, each in fields.items()}
 
     path = "/" + address.replace("<uuid:memory_id>", theirs["memory"][number % 5]).replace(
         "<str:conversation>", theirs["conversation"][number % 2]
     ).replace("<str:scope>", "tenant").replace("<str:key>", "k").replace(
         "<str:session>", theirs["conversation"][number % 2]
-    )
+    ).replace("<str:board>", "task").replace("<str:name>", "n")
     query = filled(params) | ({"query": "Which bird sings?"} if "search" in address else {})
     body = None
     if method in ("POST", "PATCH", "PUT"):
-        body = {"content": f"Ours {number}.", "query": "Which bird sings?", "value": 1, "model": "m", "messages": [{"role": "user", "content": "Hi"}], "response": 1, "semantic": batch,
-                "scope": "tenant", "keys": ["k"],
+        body = {"content": f"Ours {number}.", "query": "Which bird sings?", "value": 1, "model": "m",
+                "messages": [{"role": "user", "content": "Hi"}], "response": 1, "semantic": batch, "scope": "tenant",
+                "keys": ["k"], "part": "observations", "area": "private", "agent": "ours", "lease": 5, "location": 1,
                 **filled(some)}  # fmt: skip
         body = (
             {address.split("/")[-1]: [body]} if batch and address in ("v1/memories", "v1/messages") else body
         )
     before = dump(other_tenant)
-    answer = api.send(method, path, body, params=query)
-    assert answer.status < 500
+    answer = api.send(method, path, body, params=query, headers={"x-agent-token": theirs["token"][0]})
+    assert answer.status < 500 or "No upstream" in answer.body["detail"]
     assert_nothing_told(answer, theirs)
     if "tenant_id" in params and address not in ("v1/admin/health", "v1/me"):
         assert answer.status in (400, 403, 404)
@@ -202,6 +231,10 @@ def test_the_one_who_owns_it_does_see_it(other_api, theirs):
     assert MARK in str(other_api.post("/v1/memories/search", {"query": "Which bird sings?"}).body)
     assert MARK in str(other_api.get("/v1/conversations/chat/messages").body)
     assert MARK in str(other_api.get(f"/v1/memories/{theirs['memory'][0]}/versions").body)
+    assert MARK in str(other_api.get("/v1/scratchpads/chat").body)
+    token = {"x-agent-token": theirs["token"][0]}
+    for query in ("posts", "posts?area=private", "claims", "handles"):
+        assert MARK in str(other_api.get(f"/v1/blackboards/task/{query}", headers=token).body)
 
 
 def test_nor_do_logs_of_use(api, tenant, other_tenant, theirs):

@@ -62,6 +62,10 @@ class TestValues:
         assert other_api.get("/v1/working/agent:a/k").status == 404
         assert other_api.get("/v1/working/agent:a").body["results"] == []
 
+    def test_a_colon_does_not_lead_into_another_scope(self, api):
+        api.send("PUT", "/v1/working/session:a:b/c", {"value": 1})
+        assert api.get("/v1/working/session:a/b:c").status == 404
+
     def test_it_is_gone_after_its_time(self, tenant):
         keyvalue.put(tenant, "tenant", "k", 1, ttl=0.05)
         time.sleep(0.06)
@@ -214,6 +218,16 @@ class TestLists:
         assert [each["key"] for each in second["results"]] == ["k2", "k3"]
         assert api.get(PATH, limit=2, cursor=second["next_cursor"]).body["next_cursor"] is None
         assert api.get(PATH, cursor="a/b").fields == ["cursor"]
+
+    def test_what_has_expired_does_not_end_a_list(self, api, tenant):
+        put(api, "z", 1)
+        put(api, "zz", 1)
+        for key in "abcd":
+            keyvalue.put(tenant, "session:s1", key, 1, ttl=0.05)
+        time.sleep(0.06)
+        first = api.get(PATH, limit=1).body
+        assert [each["key"] for each in first["results"]] == ["z"]
+        assert [each["key"] for each in api.get(PATH, cursor=first["next_cursor"]).body["results"]] == ["zz"]
 
     def test_several_at_once(self, api):
         put(api, "a", 1)

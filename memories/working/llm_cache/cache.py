@@ -1,11 +1,9 @@
 """The cache: entries in Redis, their prompts' vectors in PostgreSQL, and what must hold before an answer is reused."""
 
-import random
 import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from threading import BoundedSemaphore
 from typing import Any, Literal
 from uuid import UUID
 
@@ -22,7 +20,8 @@ from memories.retrieval import CHARACTERS_PER_TOKEN, active_model
 from memories.working.likeness import differs
 from memories.working.llm_cache import prompts
 from memories.working.llm_cache.requests import Request
-from memories.working.store import key_of, read, run, writing
+from memories.working.store import jittered, key_of, read, run_alone, writing
+from memories.working.waiting import place
 from memos_project.db import fetch_prepared, tenant_scope
 from memos_project.encoding import to_json
 from memos_project.errors import InvalidInput
@@ -32,16 +31,12 @@ from memos_project.tenancy.callers import TenantInfo
 
 log = structlog.get_logger(__name__)
 
-# Entries made together do not expire together: each lives up to this share shorter than it was given.
-JITTER = 0.1
 # While waiting for somebody else's answer, it is looked for this often.
 LOOK_SECONDS = 0.05
 
 VERSIONS = f"SELECT m.id, m.version FROM memories_memory m WHERE m.tenant_id = %(tenant)s AND m.id = ANY(%(ids)s) AND {LIVE}"
 
 type Hit = Literal["exact", "semantic"]
-
-_waiters = BoundedSemaphore(settings.MEMOS_LLM_CACHE_WAITERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +98,7 @@ def put(
         raise InvalidInput(
             f"{size} bytes; an entry may have {settings.MEMOS_LLM_CACHE_MAX_ENTRY_BYTES}.", field="response"
         )
-    milliseconds = int(1000 * (ttl or settings.MEMOS_LLM_CACHE_TTL) * (1 - JITTER * random.random()))
+    milliseconds = jittered(ttl or settings.MEMOS_LLM_CACHE_TTL)
     sets = [
         f"model:{request.model}",
         *(f"tag:{tag}" for tag in dict.fromkeys(tags)),
@@ -118,7 +113,7 @@ def put(
     }
     key = request.key
     with writing():
-        gone = run(
+        gone = run_alone(
             "llm_put",
             [_entry(tenant.id, key), *(_name(tenant.id, each) for each in ("used", "ends", "sizes", "total")), _flight(tenant.id, key)],
             [key, _name(tenant.id, ""), milliseconds, settings.MEMOS_LLM_CACHE_MAX_ENTRIES, settings.MEMOS_LLM_CACHE_MAX_BYTES,
@@ -145,14 +140,12 @@ def lookup(
     up to ``wait`` seconds. With ``claim`` off nobody is told to compute. With Redis down everybody is.
     """
     found = _lookup_once(tenant, request, semantic, threshold, claim)
-    if wait and found.retry_after and _waiters.acquire(blocking=False):
-        try:
+    if wait and found.retry_after:
+        with place() as may_wait:
             patience = time.monotonic() + wait
-            while found.retry_after and time.monotonic() < patience:
+            while may_wait and found.retry_after and time.monotonic() < patience:
                 time.sleep(LOOK_SECONDS)
                 found = _exact(tenant, request, claim=claim)
-        finally:
-            _waiters.release()
     metrics.LLM_CACHE.labels(outcome=found.outcome).inc()
     metrics.LLM_CACHE_SAVED.inc(found.saved_tokens)
     return found
@@ -178,7 +171,7 @@ def _exact(tenant: TenantInfo, request: Request, *, claim: bool) -> Found:
     token = secrets.token_hex(8) if claim else ""
     held: list[Any]
     held, answered = read(
-        lambda: run(
+        lambda: run_alone(
             "llm_get",
             [
                 _entry(tenant.id, key),
@@ -287,7 +280,9 @@ def drop(
         for start in range(0, len(ordered), 500):
             some = ordered[start : start + 500]
             accounts = [_name(tenant_id, each) for each in ("used", "ends", "sizes", "total")]
-            dropped += int(run("llm_drop", [*accounts, *(_entry(tenant_id, key) for key in some)], some))
+            dropped += int(
+                run_alone("llm_drop", [*accounts, *(_entry(tenant_id, key) for key in some)], some)
+            )
     prompts.drop(tenant_id, ordered)
     return dropped
 

@@ -1,0 +1,138 @@
+-- One step of a blackboard's life, whole.
+-- KEYS 5 to 11: the board (hash), its agents (hash: name, digest), their tokens (hash: digest, name), public posts and
+--       private posts (streams), claims and handles (hashes)
+-- ARGV: what to do, member ('board' NUL name), digest of the token that was sent ('' for none), quota, most bytes of a
+--       board, milliseconds to a second (a little short, so that boards do not expire together), then what each reads
+local board, agents, tokens = KEYS[5], KEYS[6], KEYS[7]
+local what, member, digest, quota, most_bytes, second = unpack(ARGV, 1, 6)
+
+local held = redis.call('HMGET', board, 'posts', 'bytes', 'ttl', 'fence')
+local posts, bytes, ttl, fence = tonumber(held[1] or 0), tonumber(held[2] or 0), tonumber(held[3]), held[4]
+local left = redis.call('PTTL', board)
+local is_there = ttl ~= nil
+
+local function live(milliseconds)
+    left = math.max(left, math.floor(milliseconds))
+    for at = 5, 11 do
+        redis.call('PEXPIRE', KEYS[at], left)
+    end
+    enter(member, #member + bytes, left)
+end
+
+-- Makes room for so many bytes more, or says what stands in the way.
+local function refusal(more)
+    if bytes + more > tonumber(most_bytes) then
+        return {'full'}
+    end
+    if not has_room(member, #member + bytes + more, quota) then
+        return {'quota'}
+    end
+    bytes = bytes + more
+end
+
+if what == 'join' then
+    -- agent, digest of a new token, ttl ('' for none), default ttl, most agents
+    local agent, fresh, wish, default_ttl, most_agents = unpack(ARGV, 7, 11)
+    local known = redis.call('HGET', agents, agent)
+    if known and known ~= digest then
+        return {'taken'}
+    end
+    if not known then
+        if redis.call('HLEN', agents) >= tonumber(most_agents) then
+            return {'crowded'}
+        end
+        local no = refusal(#agent + #fresh)
+        if no then
+            return no
+        end
+        redis.call('HSET', agents, agent, fresh)
+        redis.call('HSET', tokens, fresh, agent)
+    end
+    ttl = wish ~= '' and tonumber(wish) or ttl or tonumber(default_ttl)
+    redis.call('HSET', board, 'posts', posts, 'bytes', bytes, 'ttl', ttl)
+    live(ttl * second)
+    return {known and 'known' or 'done'}
+end
+
+if not is_there then
+    return {'missing'}
+end
+
+if what == 'end' then
+    redis.call('DEL', unpack(KEYS, 5, 11))
+    leave(member)
+    return {'done'}
+end
+
+local agent = redis.call('HGET', tokens, digest)
+if not agent then
+    return {'stranger'}
+end
+
+if what == 'post' then
+    -- place of the stream among the keys, JSON, ttl ('' for the board's), most posts
+    local stream, json, wish, most_posts = KEYS[tonumber(ARGV[7])], ARGV[8], ARGV[9], ARGV[10]
+    local no = posts + 1 > tonumber(most_posts) and {'full'} or refusal(#agent + #json)
+    if no then
+        return no
+    end
+    local id = redis.call('XADD', stream, '*', 'agent', agent, 'json', json)
+    ttl = wish ~= '' and tonumber(wish) or ttl
+    redis.call('HSET', board, 'posts', posts + 1, 'bytes', bytes, 'ttl', ttl)
+    live(ttl * second)
+    return {'done', id, agent}
+end
+
+-- Leases: place of their hash among the keys, name; to take one also milliseconds, JSON, most leases.
+local leases, name = KEYS[tonumber(ARGV[7])], ARGV[8]
+local kept = redis.call('HGET', leases, name)
+local lease = kept and cjson.decode(kept)
+local is_held = lease and tonumber(lease.ends) > now
+if is_held and lease.agent ~= agent then
+    return {'held', lease.agent, tonumber(lease.ends) - now}
+end
+
+if what == 'release' then
+    if not is_held then
+        return {'absent'}
+    end
+    redis.call('HDEL', leases, name)
+    bytes = bytes - #name - #kept
+    redis.call('HSET', board, 'bytes', bytes)
+    live(left)
+    return {'done'}
+end
+
+if what == 'take' then
+    local milliseconds, json, most_leases = tonumber(ARGV[9]), ARGV[10], tonumber(ARGV[11])
+    if not kept and redis.call('HLEN', leases) >= most_leases then
+        -- Those whose time is over make room.
+        local all = redis.call('HGETALL', leases)
+        for at = 1, #all, 2 do
+            if tonumber(cjson.decode(all[at + 1]).ends) <= now then
+                redis.call('HDEL', leases, all[at])
+                bytes = bytes - #all[at] - #all[at + 1]
+            end
+        end
+        redis.call('HSET', board, 'bytes', bytes)
+        if redis.call('HLEN', leases) >= most_leases then
+            return {'crowded'}
+        end
+    end
+    local number = is_held and lease.fence or next_number(fence)
+    -- Numbers as text: cjson would cut their digits.
+    local written = cjson.encode({
+        agent = agent, ends = string.format('%.0f', now + milliseconds), fence = number, json = json
+    })
+    local no = refusal(#name + #written - (kept and #name + #kept or 0))
+    if no then
+        return no
+    end
+    redis.call('HSET', leases, name, written)
+    redis.call('HSET', board, 'bytes', bytes)
+    if not is_held then
+        redis.call('HSET', board, 'fence', number)
+    end
+    live(milliseconds)
+    return {'done', agent, number}
+end
