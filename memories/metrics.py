@@ -16,6 +16,10 @@ SESSION_TOKENS = Counter(
     "Tokens of the sessions whose entities were asked for, as turns and as rendered",
     ["form"],
 )
+LLM_CACHE = Counter("memos_llm_cache_lookups_total", "Look-ups in the LLM cache", ["outcome"])
+LLM_CACHE_SAVED = Counter(
+    "memos_llm_cache_saved_tokens_total", "Tokens of answers that were found in the LLM cache"
+)
 INDEXED = Counter("memos_memories_indexed_total", "Memories whose indexes were brought level")
 PROVIDER_ERRORS = Counter(
     "memos_embedding_provider_errors_total", "Failed calls of embedding providers", ["model", "error"]

@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
-from pgvector.django import HalfVectorField
+from pgvector.django import HalfVectorField, HnswIndex
 
 from memories.embeddings import ModelSpec
 from memories.vectors import IndexedModel
@@ -349,6 +349,34 @@ class MemoryVector(models.Model):
         constraints = [TenantIsolation(name="memoryvector_tenant_isolation")]
         # The exact search of a scope too small or too rare for the HNSW index.
         indexes = [models.Index(name="memoryvector_by_owner", fields=["tenant", "model", "owner"])]
+
+
+class CachedPrompt(models.Model):
+    """A prompt of the LLM cache as a vector; its answer is in Redis. A cache needs no write-ahead log: see the migration."""
+
+    DIMENSIONS = 384
+
+    pk = models.CompositePrimaryKey("tenant", "key")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
+    key = models.UUIDField(help_text="The exact request.")
+    scope = models.UUIDField(help_text="What must be equal for a prompt to be compared.")
+    embedding = HalfVectorField(dimensions=DIMENSIONS)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [TenantIsolation(name="cachedprompt_tenant_isolation")]
+        indexes = [
+            # A scope with few prompts is compared one by one.
+            models.Index(name="cachedprompt_by_scope", fields=["tenant", "scope"]),
+            models.Index(name="cachedprompt_by_end", fields=["tenant", "expires_at"]),
+            HnswIndex(
+                name="cachedprompt_hnsw",
+                fields=["embedding"],
+                m=16,
+                ef_construction=64,
+                opclasses=["halfvec_cosine_ops"],
+            ),
+        ]
 
 
 class GraphTenant(models.Model):

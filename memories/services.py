@@ -16,6 +16,7 @@ from memories import metrics
 from memories.importance import computed_importance
 from memories.indexing import wake
 from memories.models import AuditEntry, IndexJob, Memory, MemoryVersion
+from memories.working.llm_cache import memory_changed
 from memos_project.db import fetch_prepared, tenant_scope
 from memos_project.encoding import to_json
 from memos_project.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
@@ -237,7 +238,13 @@ def _write_revision(
         actor=actor,
         detail={"fields": sorted(changed)},
     )
-    transaction.on_commit(partial(wake, tenant.id), robust=True)
+    _changed(tenant.id, memory.pk)
+
+
+def _changed(tenant_id: UUID, memory_id: UUID) -> None:
+    """Once it is certain, have everything that was made of the memory brought level."""
+    transaction.on_commit(partial(wake, tenant_id), robust=True)
+    transaction.on_commit(partial(memory_changed, tenant_id, memory_id), robust=True)
 
 
 def _check_validity(starts: datetime | None, ends: datetime | None) -> None:
@@ -277,7 +284,7 @@ def forget(tenant: TenantInfo, memory_id: UUID, *, actor: str, if_version: int |
             cursor.execute(
                 "DELETE FROM memories_memory WHERE tenant_id = %s AND id = %s", [tenant.id, memory.pk]
             )
-        transaction.on_commit(partial(wake, tenant.id), robust=True)
+        _changed(tenant.id, memory.pk)
     metrics.FORGOTTEN.inc()
 
 

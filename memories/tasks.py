@@ -6,6 +6,7 @@ from uuid import UUID
 from celery import shared_task
 
 from memories import accesses, indexing, promotion, statistics
+from memories.working.llm_cache import prompts
 from memos_project.tenancy import idempotency
 
 
@@ -44,6 +45,12 @@ def flush_accesses() -> None:
 def promote_ending_scratchpads() -> None:
     """Make memories of what is worth it, before scratchpads expire."""
     promotion.promote_ending()
+
+
+@shared_task(ignore_result=True)
+def drop_expired_prompts() -> None:
+    """Delete the prompts whose answers have expired."""
+    prompts.drop_expired()
 
 
 @shared_task(ignore_result=True)

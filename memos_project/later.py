@@ -5,7 +5,12 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import BoundedSemaphore
 
+import redis
 import structlog
+from django.db import Error, connections
+from psycopg_pool import PoolTimeout
+
+from memos_project.errors import MemosError
 
 log = structlog.get_logger(__name__)
 
@@ -35,9 +40,12 @@ def done(timeout: float = 5.0) -> None:
 def _do(act: Callable[[], object]) -> None:
     try:
         act()
+    except (redis.RedisError, Error, PoolTimeout, MemosError) as error:
+        log.warning("left undone", error=str(error))
     except Exception:
         log.exception("something done beside a request failed")
     finally:
+        connections.close_all()
         _room.release()
 
 

@@ -137,6 +137,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": env.float("MEMOS_SWEEP_SECONDS", default=10.0)},
     },
     "count-text-statistics": {"task": "memories.tasks.count_text_statistics", "schedule": schedule(60.0)},
+    "drop-expired-prompts": {"task": "memories.tasks.drop_expired_prompts", "schedule": schedule(600.0)},
     "flush-accesses": {"task": "memories.tasks.flush_accesses", "schedule": schedule(30.0)},
     # Several times within MEMOS_SCRATCHPAD_MARGIN_SECONDS.
     "promote-ending-scratchpads": {
@@ -239,6 +240,21 @@ MEMOS_BLACKBOARD_MAX_BYTES = env.int("MEMOS_BLACKBOARD_MAX_BYTES", default=16 * 
 # Half of the threads in memos_project/local/web.py.
 MEMOS_WAITING_READERS = env.int("MEMOS_WAITING_READERS", default=4, minimum=0)
 MEMOS_PROMOTION_THRESHOLD = env.float("MEMOS_PROMOTION_THRESHOLD", default=0.35, minimum=0, maximum=1)
+
+# The LLM cache, per tenant.
+MEMOS_LLM_CACHE_TTL = env.int("MEMOS_LLM_CACHE_TTL", default=24 * 3600)
+MEMOS_LLM_CACHE_MAX_ENTRIES = env.int("MEMOS_LLM_CACHE_MAX_ENTRIES", default=200_000)
+MEMOS_LLM_CACHE_MAX_BYTES = env.int("MEMOS_LLM_CACHE_MAX_BYTES", default=256 * 1024 * 1024)
+MEMOS_LLM_CACHE_MAX_ENTRY_BYTES = env.int("MEMOS_LLM_CACHE_MAX_ENTRY_BYTES", default=1024 * 1024)
+MEMOS_LLM_CACHE_THRESHOLD = env.float("MEMOS_LLM_CACHE_THRESHOLD", default=0.84)
+MEMOS_LLM_CACHE_LEASE_SECONDS = env.float("MEMOS_LLM_CACHE_LEASE_SECONDS", default=60.0)
+MEMOS_LLM_CACHE_WAITERS = env.int("MEMOS_LLM_CACHE_WAITERS", default=4)
+
+# The OpenAI-compatible service behind /v1/openai/.
+MEMOS_OPENAI_UPSTREAM_URL = env.str("MEMOS_OPENAI_UPSTREAM_URL", default="")
+MEMOS_OPENAI_UPSTREAM_KEY = env.str("MEMOS_OPENAI_UPSTREAM_KEY", default="")
+MEMOS_OPENAI_UPSTREAM_TIMEOUT = env.float("MEMOS_OPENAI_UPSTREAM_TIMEOUT", default=600.0)
+MEMOS_OPENAI_WAIT_SECONDS = env.float("MEMOS_OPENAI_WAIT_SECONDS", default=30.0)
 
 # Scopes up to this many rows per square root of all rows are searched exactly; see docs/explanation/recall.md.
 MEMOS_EXACT_SEARCH_FACTOR = env.float("MEMOS_EXACT_SEARCH_FACTOR", default=39.0)

@@ -68,14 +68,19 @@ def live[T](
 
 
 @cache
-def _script(name: str) -> Script:
-    return client().register_script("".join((LUA / f"{each}.lua").read_text() for each in ("account", name)))
+def _script(*names: str) -> Script:
+    return client().register_script("".join((LUA / f"{name}.lua").read_text() for name in names))
 
 
-def run(name: str, tenant_id: UUID, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+def run(name: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
     """Run ``lua/NAME.lua``, which Redis knows by its hash after the first time."""
+    return cast(Any, _script(name)(keys=list(keys), args=list(arguments), client=client()))
+
+
+def run_accounted(name: str, tenant_id: UUID, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+    """Run ``lua/NAME.lua`` with ``account.lua`` before it: what it writes counts against the tenant's quota."""
     account = [key_of(tenant_id, each) for each in ("names", "ends", "sizes", "total")]
-    return cast(Any, _script(name)(keys=[*account, *keys], args=list(arguments), client=client()))
+    return cast(Any, _script("account", name)(keys=[*account, *keys], args=list(arguments), client=client()))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from memories import services
 from memories.models import Conversation, Memory
-from memories.working import blackboards, keyvalue, leases, scratchpads
+from memories.working import blackboards, keyvalue, leases, llm_cache, scratchpads
 from memories.working.scratchpads import NewEntry
 from memories.working.store import key_of as working_key
 from memos_project.api.views import encode_cursor
@@ -39,6 +39,10 @@ METHODS = {
     "memory/query": "POST",
     "memory/tier/1/store": "POST",
     "memory/tier/1/<str:key>": "GET",
+    "v1/cache": "PUT DELETE",
+    "v1/cache/lookup": "POST",
+    "v1/cache/usage": "GET",
+    "v1/openai/chat/completions": "POST",
     "v1/blackboards": "GET",
     "v1/blackboards/<str:board>": "DELETE",
     "v1/blackboards/<str:board>/agents": "POST",
@@ -101,6 +105,7 @@ def theirs(other_tenant, remember, indexed):
     ids += remember(f"A {MARK} is a bird.", of=other_tenant, external_id="doc", kind="knowledge", **fields)
     services.revise(other_tenant, ids[0], {"content": f"The {MARK} sang."}, actor="test")
     indexed()
+    llm_cache.put(other_tenant, llm_cache.Request("m", [{"role": "user", "content": "Hi"}], {}), MARK)
     keyvalue.put(other_tenant, "tenant", "k", {"content": MARK, "metadata": {}}, ttl=60)
     with tenant_scope(other_tenant.id):
         thread = Conversation.objects.get()
@@ -185,7 +190,8 @@ def test_nothing_of_another_tenant_is_told_or_changed(api, other_tenant, theirs,
     query = filled(params) | ({"query": "Which bird sings?"} if "search" in address else {})
     body = None
     if method in ("POST", "PATCH", "PUT"):
-        body = {"content": f"Ours {number}.", "query": "Which bird sings?", "value": 1, "scope": "tenant", "keys": ["k"],
+        body = {"content": f"Ours {number}.", "query": "Which bird sings?", "value": 1, "model": "m", "messages": [{"role": "user", "content": "Hi"}], "response": 1, "semantic": batch,
+                "scope": "tenant", "keys": ["k"],
                 "part": "observations", "area": "private", "agent": "ours", "lease": 5, "location": 1, **filled(some)}  # fmt: skip
         body = (
             {address.split("/")[-1]: [body]} if batch and address in ("v1/memories", "v1/messages") else body

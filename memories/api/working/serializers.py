@@ -33,8 +33,9 @@ class AnyJsonField(serializers.Field[Any, Any, Any, Any]):
         "surrogate": "Must be text that UTF-8 can hold.",
     }
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(allow_null=True, **kwargs)
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        """Null is a value like any other."""
+        return (False, data) if data is None else super().validate_empty_values(data)
 
     def to_internal_value(self, data: Any) -> Any:
         if deeper_than(data, MAX_DEPTH):

@@ -1,8 +1,12 @@
 from django.urls import path
 
-from memories.api.working import blackboards, leases, scratchpads, sessions, views
+from memories.api.working import blackboards, cache, leases, openai, scratchpads, sessions, views
 
 urlpatterns = [
+    path("v1/cache", cache.CacheView.as_view()),
+    path("v1/cache/lookup", cache.LookupView.as_view()),
+    path("v1/openai/chat/completions", openai.CompletionsView.as_view()),
+    path("v1/cache/usage", cache.CacheUsageView.as_view()),
     path("v1/blackboards", blackboards.BlackboardsView.as_view()),
     path("v1/blackboards/<str:board>", blackboards.BlackboardView.as_view()),
     path("v1/blackboards/<str:board>/agents", blackboards.AgentsView.as_view()),

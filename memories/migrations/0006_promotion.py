@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("memories", "0004_groups"),
+        ("memories", "0005_cached_prompt"),
     ]
 
     operations = [

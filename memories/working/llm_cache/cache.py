@@ -1,0 +1,377 @@
+"""The cache: entries in Redis, their prompts' vectors in PostgreSQL, and what must hold before an answer is reused."""
+
+import random
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from threading import BoundedSemaphore
+from typing import Any, Literal
+from uuid import UUID
+
+import orjson
+import structlog
+from django.conf import settings
+from django.db import Error
+from psycopg_pool import PoolTimeout
+
+from memories import metrics
+from memories.candidates import LIVE
+from memories.embeddings import EmbeddingError, embed_query
+from memories.retrieval import CHARACTERS_PER_TOKEN, active_model
+from memories.working.likeness import differs
+from memories.working.llm_cache import prompts
+from memories.working.llm_cache.requests import Request
+from memories.working.store import key_of, read, run, writing
+from memos_project.db import fetch_prepared, tenant_scope
+from memos_project.encoding import to_json
+from memos_project.errors import InvalidInput
+from memos_project.later import later
+from memos_project.redis import client
+from memos_project.tenancy.callers import TenantInfo
+
+log = structlog.get_logger(__name__)
+
+# Entries made together do not expire together: each lives up to this share shorter than it was given.
+JITTER = 0.1
+# While waiting for somebody else's answer, it is looked for this often.
+LOOK_SECONDS = 0.05
+
+VERSIONS = f"SELECT m.id, m.version FROM memories_memory m WHERE m.tenant_id = %(tenant)s AND m.id = ANY(%(ids)s) AND {LIVE}"
+
+type Hit = Literal["exact", "semantic"]
+
+_waiters = BoundedSemaphore(settings.MEMOS_LLM_CACHE_WAITERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    key: str
+    ttl: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look-up found. Where it found nothing, ``compute`` says whether the caller is the one to ask the model.
+
+    ``retry_after`` is in seconds: how long the one who is asking it may take at most.
+    """
+
+    key: str
+    hit: Hit | None = None
+    response: Any = None
+    similarity: float | None = None
+    compute: bool = False
+    retry_after: float | None = None
+    degraded: bool = False
+    saved_tokens: int = 0
+
+    @property
+    def outcome(self) -> str:
+        return self.hit or ("unavailable" if self.degraded else "miss")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a tenant's cache holds and has done."""
+
+    entries: int
+    bytes: int
+    counts: Mapping[str, int]
+    """Look-ups by outcome, and ``saved_tokens``."""
+
+
+def put(
+    tenant: TenantInfo,
+    request: Request,
+    response: Any,
+    *,
+    ttl: float | None = None,
+    tags: Sequence[str] = (),
+    memory_ids: Sequence[UUID] = (),
+) -> Stored:
+    """Store the answer to a request for ``ttl`` seconds, with the memories it rests on.
+
+    Raises InvalidInput for memories that are not there, or an answer too large; Unavailable with Redis down.
+    """
+    versions = _versions(tenant.id, memory_ids)
+    if missing := [str(each) for each in memory_ids if each not in versions]:
+        raise InvalidInput(f"There is no such memory: {', '.join(missing[:5])}.", field="memory_ids")
+    written, prompt = to_json(response), request.prompt or ""
+    size = len(written) + len(prompt)
+    if size > settings.MEMOS_LLM_CACHE_MAX_ENTRY_BYTES:
+        raise InvalidInput(
+            f"{size} bytes; an entry may have {settings.MEMOS_LLM_CACHE_MAX_ENTRY_BYTES}.", field="response"
+        )
+    milliseconds = int(1000 * (ttl or settings.MEMOS_LLM_CACHE_TTL) * (1 - JITTER * random.random()))
+    sets = [
+        f"model:{request.model}",
+        *(f"tag:{tag}" for tag in dict.fromkeys(tags)),
+        *(f"memory:{each}" for each in versions),
+    ]
+    fields = {
+        "response": written,
+        "prompt": prompt,
+        "model": request.model,
+        "memories": to_json({str(each): version for each, version in versions.items()}),
+        "tokens": _tokens(response, written),
+    }
+    key = request.key
+    with writing():
+        gone = run(
+            "llm_put",
+            [_entry(tenant.id, key), *(_name(tenant.id, each) for each in ("used", "ends", "sizes", "total")), _flight(tenant.id, key)],
+            [key, _name(tenant.id, ""), milliseconds, settings.MEMOS_LLM_CACHE_MAX_ENTRIES, settings.MEMOS_LLM_CACHE_MAX_BYTES,
+             size, len(sets), *sets, *(part for pair in fields.items() for part in pair)],
+        )  # fmt: skip
+    _remember_prompt(tenant.id, request, milliseconds / 1000)
+    if gone:
+        later(prompts.drop, tenant.id, [each.decode() for each in gone])
+    return Stored(key, milliseconds / 1000)
+
+
+def lookup(
+    tenant: TenantInfo,
+    request: Request,
+    *,
+    semantic: bool = False,
+    threshold: float | None = None,
+    claim: bool = True,
+    wait: float = 0.0,
+) -> Found:
+    """The answer stored for a request, or with ``semantic`` for one whose prompt asks the same.
+
+    Of those who find nothing, the first is told to compute; the others are told for how long that may take, or wait for it
+    up to ``wait`` seconds. With ``claim`` off nobody is told to compute. With Redis down everybody is.
+    """
+    found = _lookup_once(tenant, request, semantic, threshold, claim)
+    if wait and found.retry_after and _waiters.acquire(blocking=False):
+        try:
+            patience = time.monotonic() + wait
+            while found.retry_after and time.monotonic() < patience:
+                time.sleep(LOOK_SECONDS)
+                found = _exact(tenant, request, claim=claim)
+        finally:
+            _waiters.release()
+    metrics.LLM_CACHE.labels(outcome=found.outcome).inc()
+    metrics.LLM_CACHE_SAVED.inc(found.saved_tokens)
+    return found
+
+
+def _lookup_once(
+    tenant: TenantInfo, request: Request, semantic: bool, threshold: float | None, claim: bool
+) -> Found:
+    found = _exact(tenant, request, claim=claim)
+    if found.hit or found.degraded or not semantic or request.prompt is None:
+        return found
+    alike = _alike(tenant, request, settings.MEMOS_LLM_CACHE_THRESHOLD if threshold is None else threshold)
+    if alike is None:
+        return found
+    _count(tenant.id, semantic=1, miss=-1, saved_tokens=alike.saved_tokens)
+    if found.compute:
+        later(client().delete, _flight(tenant.id, found.key))  # nobody has to compute it
+    return alike
+
+
+def _exact(tenant: TenantInfo, request: Request, *, claim: bool) -> Found:
+    key = request.key
+    token = secrets.token_hex(8) if claim else ""
+    held: list[Any]
+    held, answered = read(
+        lambda: run(
+            "llm_get",
+            [
+                _entry(tenant.id, key),
+                _name(tenant.id, "used"),
+                _flight(tenant.id, key),
+                _name(tenant.id, "counts"),
+            ],
+            [key, token, int(1000 * settings.MEMOS_LLM_CACHE_LEASE_SECONDS)],
+        ),
+        [1],
+    )
+    if len(held) == 1:
+        left = int(held[0])
+        return Found(
+            key, compute=left == 1, retry_after=left / 1000 if left > 1 else None, degraded=not answered
+        )
+    response, _, cited, tokens = held
+    if not _still_rests(tenant.id, cited):
+        drop(tenant.id, keys=[key])
+        _count(tenant.id, outdated=1, exact=-1, saved_tokens=-int(tokens))
+        return _exact(tenant, request, claim=claim)
+    return Found(key, "exact", orjson.loads(response), saved_tokens=int(tokens))
+
+
+def _alike(tenant: TenantInfo, request: Request, threshold: float) -> Found | None:
+    """The answer to the nearest prompt that asks the same, as far as vectors and guards can tell."""
+    prompt = request.prompt or ""
+    model = active_model()
+    try:
+        vector = embed_query(model.spec, prompt).vector
+        near = [
+            (key, cosine)
+            for key, cosine in prompts.nearest(tenant.id, request.scope(model.spec.name), vector)
+            if cosine >= threshold
+        ]
+    except (EmbeddingError, ValueError, Error, PoolTimeout) as error:
+        log.warning("no prompts compared", error=str(error))
+        return None
+    refused = False
+    for key, cosine, held in zip(*_held(tenant.id, near), strict=True):
+        response, stored, cited, tokens = held
+        if response is None:
+            later(prompts.drop, tenant.id, [key])
+        elif differs(stored.decode(), prompt):
+            refused = True
+        elif not _still_rests(tenant.id, cited):
+            drop(tenant.id, keys=[key])
+        else:
+            later(_used, tenant.id, key)
+            return Found(key, "semantic", orjson.loads(response), round(cosine, 6), saved_tokens=int(tokens))
+    if refused:
+        _count(tenant.id, near=1)
+    return None
+
+
+def _held(
+    tenant_id: UUID, near: Sequence[tuple[str, float]]
+) -> tuple[list[str], list[float], list[list[Any]]]:
+    """Keys, cosines and what Redis holds of each."""
+    keys, cosines = [key for key, _ in near], [cosine for _, cosine in near]
+
+    def ask() -> list[list[Any]]:
+        pipeline: Any = client().pipeline(transaction=False)
+        for key in keys:
+            pipeline.hmget(_entry(tenant_id, key), ["response", "prompt", "memories", "tokens"])
+        answers: list[list[Any]] = pipeline.execute()
+        return answers
+
+    held: list[list[Any]]
+    held, answered = read(ask, []) if near else ([], True)
+    return (keys, cosines, held) if answered else ([], [], [])
+
+
+def _used(tenant_id: UUID, key: str) -> None:
+    client().zadd(_name(tenant_id, "used"), {key: int(1000 * time.time())}, xx=True)
+
+
+def release(tenant_id: UUID, request: Request) -> None:
+    """Nobody computes the answer to this request any more."""
+    with writing():
+        client().delete(_flight(tenant_id, request.key))
+
+
+def drop(
+    tenant_id: UUID,
+    *,
+    keys: Sequence[str] = (),
+    tag: str | None = None,
+    model: str | None = None,
+    memory_id: UUID | None = None,
+    everything: bool = False,
+) -> int:
+    """Drop answers by key, by tag, by model, by a memory they rest on, or all of the tenant's; returns how many.
+
+    Raises Unavailable with Redis down.
+    """
+    with writing():
+        chosen = {*keys}
+        for name, value in (("tag", tag), ("model", model), ("memory", memory_id)):
+            if value is not None:
+                chosen |= _members(client().smembers(_name(tenant_id, f"{name}:{value}")))
+        if everything:
+            chosen |= _members(client().zrange(_name(tenant_id, "used"), 0, -1))
+        dropped = 0
+        ordered = sorted(chosen)
+        for start in range(0, len(ordered), 500):
+            some = ordered[start : start + 500]
+            accounts = [_name(tenant_id, each) for each in ("used", "ends", "sizes", "total")]
+            dropped += int(run("llm_drop", [*accounts, *(_entry(tenant_id, key) for key in some)], some))
+    prompts.drop(tenant_id, ordered)
+    return dropped
+
+
+def _members(answer: Any) -> set[str]:
+    return {each.decode() for each in answer}
+
+
+def memory_changed(tenant_id: UUID, memory_id: UUID) -> None:
+    """Drop what rests on a memory soon; until then its version says that the answer may not be used."""
+    later(drop, tenant_id, memory_id=memory_id)
+
+
+def usage(tenant_id: UUID) -> Usage:
+    """All zero with Redis down."""
+
+    def ask() -> Usage:
+        pipeline: Any = client().pipeline(transaction=False)
+        pipeline.zcard(_name(tenant_id, "used"))
+        pipeline.get(_name(tenant_id, "total"))
+        pipeline.hgetall(_name(tenant_id, "counts"))
+        entries, size, counts = pipeline.execute()
+        return Usage(entries, int(size or 0), {name.decode(): int(times) for name, times in counts.items()})
+
+    return read(ask, Usage(0, 0, {}))[0]
+
+
+def _remember_prompt(tenant_id: UUID, request: Request, ttl: float) -> None:
+    """Put the prompt into the index; without a provider or the database it is found by its exact request only."""
+    if request.prompt is None:
+        return
+    model = active_model()
+    try:
+        vector = embed_query(model.spec, request.prompt).vector
+        prompts.put(tenant_id, request.key, request.scope(model.spec.name), vector, ttl=ttl)
+    except (EmbeddingError, ValueError, Error, PoolTimeout) as error:
+        log.warning("a prompt was not indexed", error=str(error))
+
+
+def _versions(tenant_id: UUID, memory_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """The versions of those that are there and live."""
+    if not memory_ids:
+        return {}
+    with tenant_scope(tenant_id, pipelined=True):
+        return dict(fetch_prepared(VERSIONS, {"tenant": tenant_id, "ids": list(memory_ids)}))
+
+
+def _still_rests(tenant_id: UUID, cited: bytes) -> bool:
+    """Whether the memories an answer rests on are as they were."""
+    wanted = {UUID(each): version for each, version in orjson.loads(cited).items()}
+    try:
+        return _versions(tenant_id, [*wanted]) == wanted
+    except (Error, PoolTimeout):
+        return False
+
+
+def _tokens(response: Any, written: bytes) -> int:
+    """What the model charged for by its own account, or an estimate by the length of the answer."""
+    said = response.get("usage") if isinstance(response, dict) else None
+    total = said.get("total_tokens") if isinstance(said, dict) else None
+    return total if isinstance(total, int) and 0 <= total < 10**9 else len(written) // CHARACTERS_PER_TOKEN
+
+
+def _count(tenant_id: UUID, **changes: int) -> None:
+    """What the script that looks for the exact request cannot know."""
+    for outcome in changes.keys() & {"near", "outdated"}:
+        metrics.LLM_CACHE.labels(outcome=outcome).inc()
+    later(_write_counts, tenant_id, changes)
+
+
+def _write_counts(tenant_id: UUID, changes: Mapping[str, int]) -> None:
+    pipeline: Any = client().pipeline(transaction=False)
+    for name, change in changes.items():
+        pipeline.hincrby(_name(tenant_id, "counts"), name, change)
+    pipeline.execute()
+
+
+def _name(tenant_id: UUID, part: str) -> str:
+    return key_of(tenant_id, "llm", part)
+
+
+def _entry(tenant_id: UUID, key: str) -> str:
+    return _name(tenant_id, f"e:{key}")
+
+
+def _flight(tenant_id: UUID, key: str) -> str:
+    return _name(tenant_id, f"flight:{key}")
