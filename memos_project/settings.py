@@ -212,6 +212,8 @@ MEMOS_MAX_CONTENT_CHARACTERS = env.int("MEMOS_MAX_CONTENT_CHARACTERS", default=2
 MEMOS_MAX_BATCH = env.int("MEMOS_MAX_BATCH", default=1000)
 MEMOS_MAX_TOP_K = env.int("MEMOS_MAX_TOP_K", default=200)
 MEMOS_WAIT_SECONDS = env.float("MEMOS_WAIT_SECONDS", default=30.0)
+# Half of the threads in memos_project/local/web.py.
+MEMOS_WAITERS = env.int("MEMOS_WAITERS", default=4, minimum=0)
 
 MEMOS_VECTORS = {
     "default": (
@@ -237,8 +239,6 @@ MEMOS_SCRATCHPAD_MAX_BYTES = env.int("MEMOS_SCRATCHPAD_MAX_BYTES", default=1024 
 MEMOS_SCRATCHPAD_MARGIN_SECONDS = env.int("MEMOS_SCRATCHPAD_MARGIN_SECONDS", default=30, minimum=10)
 MEMOS_BLACKBOARD_MAX_POSTS = env.int("MEMOS_BLACKBOARD_MAX_POSTS", default=100_000, minimum=1)
 MEMOS_BLACKBOARD_MAX_BYTES = env.int("MEMOS_BLACKBOARD_MAX_BYTES", default=16 * 1024 * 1024, minimum=1)
-# Half of the threads in memos_project/local/web.py.
-MEMOS_WAITING_READERS = env.int("MEMOS_WAITING_READERS", default=4, minimum=0)
 MEMOS_PROMOTION_THRESHOLD = env.float("MEMOS_PROMOTION_THRESHOLD", default=0.35, minimum=0, maximum=1)
 
 # The LLM cache, per tenant.
@@ -248,7 +248,6 @@ MEMOS_LLM_CACHE_MAX_BYTES = env.int("MEMOS_LLM_CACHE_MAX_BYTES", default=256 * 1
 MEMOS_LLM_CACHE_MAX_ENTRY_BYTES = env.int("MEMOS_LLM_CACHE_MAX_ENTRY_BYTES", default=1024 * 1024)
 MEMOS_LLM_CACHE_THRESHOLD = env.float("MEMOS_LLM_CACHE_THRESHOLD", default=0.84)
 MEMOS_LLM_CACHE_LEASE_SECONDS = env.float("MEMOS_LLM_CACHE_LEASE_SECONDS", default=60.0)
-MEMOS_LLM_CACHE_WAITERS = env.int("MEMOS_LLM_CACHE_WAITERS", default=4)
 
 # The OpenAI-compatible service behind /v1/openai/.
 MEMOS_OPENAI_UPSTREAM_URL = env.str("MEMOS_OPENAI_UPSTREAM_URL", default="")

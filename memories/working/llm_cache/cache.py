@@ -5,7 +5,6 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from threading import BoundedSemaphore
 from typing import Any, Literal
 from uuid import UUID
 
@@ -23,6 +22,7 @@ from memories.working.likeness import differs
 from memories.working.llm_cache import prompts
 from memories.working.llm_cache.requests import Request
 from memories.working.store import key_of, read, run, writing
+from memories.working.waiting import place
 from memos_project.db import fetch_prepared, tenant_scope
 from memos_project.encoding import to_json
 from memos_project.errors import InvalidInput
@@ -40,8 +40,6 @@ LOOK_SECONDS = 0.05
 VERSIONS = f"SELECT m.id, m.version FROM memories_memory m WHERE m.tenant_id = %(tenant)s AND m.id = ANY(%(ids)s) AND {LIVE}"
 
 type Hit = Literal["exact", "semantic"]
-
-_waiters = BoundedSemaphore(settings.MEMOS_LLM_CACHE_WAITERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +143,12 @@ def lookup(
     up to ``wait`` seconds. With ``claim`` off nobody is told to compute. With Redis down everybody is.
     """
     found = _lookup_once(tenant, request, semantic, threshold, claim)
-    if wait and found.retry_after and _waiters.acquire(blocking=False):
-        try:
+    if wait and found.retry_after:
+        with place() as may_wait:
             patience = time.monotonic() + wait
-            while found.retry_after and time.monotonic() < patience:
+            while may_wait and found.retry_after and time.monotonic() < patience:
                 time.sleep(LOOK_SECONDS)
                 found = _exact(tenant, request, claim=claim)
-        finally:
-            _waiters.release()
     metrics.LLM_CACHE.labels(outcome=found.outcome).inc()
     metrics.LLM_CACHE_SAVED.inc(found.saved_tokens)
     return found
