@@ -238,7 +238,7 @@ MEMOS_SCRATCHPAD_MARGIN_SECONDS = env.int("MEMOS_SCRATCHPAD_MARGIN_SECONDS", def
 MEMOS_BLACKBOARD_MAX_POSTS = env.int("MEMOS_BLACKBOARD_MAX_POSTS", default=100_000, minimum=1)
 MEMOS_BLACKBOARD_MAX_BYTES = env.int("MEMOS_BLACKBOARD_MAX_BYTES", default=16 * 1024 * 1024, minimum=1)
 # Half of the threads in memos_project/local/web.py.
-MEMOS_WAITING_READERS = env.int("MEMOS_WAITING_READERS", default=4, minimum=0)
+MEMOS_WAITERS = env.int("MEMOS_WAITERS", default=4, minimum=0)
 MEMOS_PROMOTION_THRESHOLD = env.float("MEMOS_PROMOTION_THRESHOLD", default=0.35, minimum=0, maximum=1)
 
 # The LLM cache, per tenant.

@@ -15,7 +15,7 @@ from uuid import UUID
 import orjson
 from django.conf import settings
 
-from memories.working.store import jittered, key_of, live, moment_of, quota, read, run, writing
+from memories.working.store import jittered, key_of, live, moment_of, quota, read, run_accounted, writing
 from memories.working.waiting import place
 from memos_project.encoding import to_json
 from memos_project.errors import Conflict, Forbidden, NotFound
@@ -222,7 +222,7 @@ def place_of(key: str) -> int:
 def step(tenant: TenantInfo, what: str, board: str, token: str, *arguments: Any) -> list[Any]:
     """One step of the script: its status and what else it answers; raises for what every step may be refused for."""
     with writing():
-        status, *rest = run(
+        status, *rest = run_accounted(
             "blackboard",
             tenant.id,
             [key_of(tenant.id, name, board) for name in KEYS],

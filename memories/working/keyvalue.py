@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 from django.conf import settings
 
-from memories.working.store import jittered, key_of, live, quota, read, run, writing
+from memories.working.store import jittered, key_of, live, quota, read, run_accounted, writing
 from memos_project.encoding import to_json
 from memos_project.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
 from memos_project.redis import client
@@ -154,7 +154,7 @@ def _run(
     ]
     rest: list[Any]
     with writing():
-        status, *rest = run("keyvalue", tenant.id, [_entry_key(tenant.id, scope, key)], arguments)
+        status, *rest = run_accounted("keyvalue", tenant.id, [_entry_key(tenant.id, scope, key)], arguments)
     if status != b"done":
         _refuse(tenant, status.decode(), rest, what)
     return rest

@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 from django.conf import settings
 
-from memories.working.store import jittered, key_of, live, moment_of, quota, read, run, writing
+from memories.working.store import jittered, key_of, live, moment_of, quota, read, run_accounted, writing
 from memos_project.encoding import to_json
 from memos_project.errors import Conflict, InvalidInput, NotFound
 from memos_project.redis import client
@@ -212,7 +212,7 @@ def _entry(entry_id: str, said: Mapping[str, Any], memory_id: str | None) -> Ent
 def _run(tenant_id: UUID, what: str, session: str, *arguments: Any) -> list[Any]:
     keys = [key_of(tenant_id, name, session) for name in ("pad", "pad-entries", "pad-kept")]
     with writing():
-        status, *rest = run(
+        status, *rest = run_accounted(
             "scratchpad",
             tenant_id,
             [*keys, key_of(tenant_id, "pads-due")],

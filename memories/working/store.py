@@ -73,13 +73,13 @@ def _script(*parts: str) -> Script:
     return client().register_script("".join((LUA / f"{part}.lua").read_text() for part in parts))
 
 
-def run(name: str, tenant_id: UUID, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+def run_accounted(name: str, tenant_id: UUID, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
     """Run ``lua/NAME.lua`` after ``account.lua``, whose keys come first."""
     account = [key_of(tenant_id, each) for each in ("names", "ends", "sizes", "total")]
     return cast(Any, _script("account", name)(keys=[*account, *keys], args=list(arguments), client=client()))
 
 
-def run_alone(name: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+def run(name: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
     """Run ``lua/NAME.lua``, which keeps an account of its own."""
     return cast(Any, _script(name)(keys=list(keys), args=list(arguments), client=client()))
 

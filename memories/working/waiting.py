@@ -15,7 +15,7 @@ def place() -> Iterator[bool]:
     """Whether there is a place among those who wait; it is held until the end."""
     global _waiting
     with _lock:
-        found = _waiting < settings.MEMOS_WAITING_READERS
+        found = _waiting < settings.MEMOS_WAITERS
         _waiting += found
     try:
         yield found

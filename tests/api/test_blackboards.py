@@ -220,7 +220,7 @@ class TestWaiting:
         assert contents(api.get(f"{PATH}/posts", wait=10)) == ["first"]
 
     def test_no_more_than_so_many_wait(self, ada, tenant, settings):
-        settings.MEMOS_WAITING_READERS = 1
+        settings.MEMOS_WAITERS = 1
         waiter = threading.Thread(
             target=blackboards.read_posts, args=[tenant.id, "task"], kwargs={"limit": 1, "wait": 10}
         )

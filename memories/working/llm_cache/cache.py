@@ -20,7 +20,7 @@ from memories.retrieval import CHARACTERS_PER_TOKEN, active_model
 from memories.working.likeness import differs
 from memories.working.llm_cache import prompts
 from memories.working.llm_cache.requests import Request
-from memories.working.store import jittered, key_of, read, run_alone, writing
+from memories.working.store import jittered, key_of, read, run, writing
 from memories.working.waiting import place
 from memos_project.db import fetch_prepared, tenant_scope
 from memos_project.encoding import to_json
@@ -113,7 +113,7 @@ def put(
     }
     key = request.key
     with writing():
-        gone = run_alone(
+        gone = run(
             "llm_put",
             [_entry(tenant.id, key), *(_name(tenant.id, each) for each in ("used", "ends", "sizes", "total")), _flight(tenant.id, key)],
             [key, _name(tenant.id, ""), milliseconds, settings.MEMOS_LLM_CACHE_MAX_ENTRIES, settings.MEMOS_LLM_CACHE_MAX_BYTES,
@@ -171,7 +171,7 @@ def _exact(tenant: TenantInfo, request: Request, *, claim: bool) -> Found:
     token = secrets.token_hex(8) if claim else ""
     held: list[Any]
     held, answered = read(
-        lambda: run_alone(
+        lambda: run(
             "llm_get",
             [
                 _entry(tenant.id, key),
@@ -280,9 +280,7 @@ def drop(
         for start in range(0, len(ordered), 500):
             some = ordered[start : start + 500]
             accounts = [_name(tenant_id, each) for each in ("used", "ends", "sizes", "total")]
-            dropped += int(
-                run_alone("llm_drop", [*accounts, *(_entry(tenant_id, key) for key in some)], some)
-            )
+            dropped += int(run("llm_drop", [*accounts, *(_entry(tenant_id, key) for key in some)], some))
     prompts.drop(tenant_id, ordered)
     return dropped
 

@@ -1,4 +1,4 @@
--- Put before every script: the tenant's index of names and of ends, and its account of bytes.
+-- Put before scripts that write what counts: the tenant's index of names and of ends, and its account of bytes.
 -- A member is a scope or a kind, NUL, and a name; what it stands for expires at its end by itself.
 -- KEYS 1 to 4: names, ends, sizes, total; a script's own follow
 local names, ends, sizes, total = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
