@@ -52,6 +52,13 @@ UNFOLD: dict[str, Any] = {
     "SITE_VIEWS": [
         ("tenant/", "choose_tenant", "memos_project.tenancy.views.ChooseTenant"),
         ("services/", "services", "memories.admin.dashboard.Services"),
+        ("working/", "working", "memories.admin.working.Overview"),
+        (
+            "working/scratchpads/<str:session>/",
+            "working_scratchpad",
+            "memories.admin.working.Scratchpad",
+        ),
+        ("working/blackboards/<str:board>/", "working_blackboard", "memories.admin.working.Blackboard"),
     ],
     "SHOW_BACK_BUTTON": True,
     "DASHBOARD_CALLBACK": "memories.admin.dashboard.overview",
@@ -106,6 +113,18 @@ UNFOLD: dict[str, Any] = {
                         "fact_check",
                         "memories_auditentry_changelist",
                         _may("memories.view_auditentry"),
+                    ),
+                ],
+            },
+            {
+                "title": "Working memory",
+                "items": [
+                    _item(
+                        "Sessions and caches",
+                        "bolt",
+                        "working",
+                        _may("memories.view_memory"),
+                        active=_on("working", "working_scratchpad", "working_blackboard"),
                     ),
                 ],
             },

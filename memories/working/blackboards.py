@@ -209,6 +209,11 @@ def list_boards(tenant_id: UUID, *, after: str, limit: int) -> tuple[list[Board]
     return read(lambda: live(tenant_id, "board", after=after, limit=limit, look=look), [])
 
 
+def is_there(tenant_id: UUID, board: str) -> bool:
+    """Whether a board lives; no, with Redis down."""
+    return read(lambda: bool(client().exists(key_of(tenant_id, "board", board))), False)[0]
+
+
 def end(tenant: TenantInfo, board: str) -> None:
     """End a board with all that is on it; raises NotFound."""
     step(tenant, "end", board, "")

@@ -1,0 +1,117 @@
+"""Working memory in the admin: who may see and do what."""
+
+import pytest
+from django.urls import reverse
+
+from memories.models import AuditEntry, Memory
+from memories.working import blackboards, keyvalue, leases, llm_cache, scratchpads
+from memories.working.scratchpads import NewEntry
+from memos_project.db import tenant_scope
+from tests.memories.test_admin import login
+
+pytestmark = pytest.mark.django_db(transaction=True)
+REQUEST = llm_cache.Request("gpt", [{"role": "user", "content": "Hi"}], {})
+
+
+@pytest.fixture
+def curator(tenant):
+    return login(tenant, "curator")
+
+
+@pytest.fixture
+def held(tenant, other_tenant):
+    """Something of everything, of both tenants."""
+    for of, mark in ((tenant, "ours"), (other_tenant, "theirs")):
+        keyvalue.put(of, "tenant", "k", "x" * 1000, ttl=600)
+        for text in (f"The {mark} deploys on Fridays.", f"The {mark} has three servers."):
+            scratchpads.append(of, f"s-{mark}", NewEntry(part="observations", content=text, weight=0.9))
+        joined = blackboards.join(of, f"b-{mark}", "ann")
+        for area in ("public", "private"):
+            blackboards.post(of, f"b-{mark}", joined.token, area=area, content={"said": f"{mark} {area}"})
+        leases.take(of, f"b-{mark}", "claims", "subtask", joined.token, seconds=60)
+        llm_cache.put(of, REQUEST, mark, tags=["t"])
+    return joined
+
+
+def url(name, *args):
+    return reverse(f"admin:{name}", args=args)
+
+
+def text(client, name, *args):
+    answer = client.get(url(name, *args))
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_the_overview_shows_what_is_held(curator, held):
+    page = text(curator, "working")
+    assert "s-ours" in page
+    assert "b-ours" in page
+    assert "theirs" not in page
+    assert "of live sessions" in page
+
+
+def test_a_scratchpad_is_read_and_promoted(curator, tenant, held):
+    page = text(curator, "working_scratchpad", "s-ours")
+    assert "deploys on Fridays" in page
+    first = scratchpads.whole(tenant.id, "s-ours")[0]
+    where = url("working_scratchpad", "s-ours")
+    curator.post(where, {"act": "promote", "entry": [first.id]})
+    with tenant_scope(tenant.id):
+        memory = Memory.objects.get()
+        assert memory.metadata["promoted_from"]["entry"] == first.id
+        assert AuditEntry.objects.get(action="promote").actor == "user:curator"
+    assert str(memory.pk) in text(curator, "working_scratchpad", "s-ours")
+    curator.post(where, {"act": "promote-worthy"})
+    with tenant_scope(tenant.id):
+        assert Memory.objects.count() == 2
+
+
+def test_a_scratchpad_is_let_go(curator, tenant, held):
+    answer = curator.post(url("working_scratchpad", "s-ours"), {"act": "expire"})
+    assert answer["Location"] == url("working")
+    assert scratchpads.whole(tenant.id, "s-ours") == []
+    assert curator.get(url("working_scratchpad", "s-ours")).status_code == 404
+
+
+def test_a_blackboard_shows_what_is_public(curator, tenant, held):
+    page = text(curator, "working_blackboard", "b-ours")
+    assert "ours public" in page
+    assert "ours private" not in page
+    assert "subtask" in page
+    curator.post(url("working_blackboard", "b-ours"), {"act": "end"})
+    assert curator.get(url("working_blackboard", "b-ours")).status_code == 404
+
+
+@pytest.mark.parametrize("said", [{"tag": "t"}, {"model": "gpt"}, {"everything": "on"}])
+def test_cached_answers_are_dropped(curator, tenant, other_tenant, held, said):
+    curator.post(url("working"), {"act": "invalidate", **said})
+    assert llm_cache.usage(tenant.id).entries == 0
+    assert llm_cache.usage(other_tenant.id).entries == 1
+
+
+def test_another_tenants_are_not_there(curator, held):
+    assert curator.get(url("working_scratchpad", "s-theirs")).status_code == 404
+    assert curator.get(url("working_blackboard", "b-theirs")).status_code == 404
+
+
+def test_a_viewer_looks_and_changes_nothing(tenant, held):
+    viewer = login(tenant, "viewer")
+    page = text(viewer, "working_scratchpad", "s-ours")
+    assert "let it expire" not in page.lower()
+    for name, args, act in (
+        ("working", [], "invalidate"),
+        ("working_scratchpad", ["s-ours"], "expire"),
+        ("working_blackboard", ["b-ours"], "end"),
+    ):
+        assert viewer.post(url(name, *args), {"act": act, "everything": "on"}).status_code == 403
+    assert llm_cache.usage(tenant.id).entries == 1
+
+
+def test_only_what_a_page_knows_is_done(curator, held):
+    assert curator.post(url("working"), {"act": "expire"}).status_code == 404
+
+
+@pytest.mark.usefixtures("redis_down")
+def test_without_redis_the_page_says_so(curator):
+    assert "Redis does not answer" in text(curator, "working")
