@@ -429,6 +429,9 @@ def in_threads(*acts):
         each.start()
     for each in threads:
         each.join()
+    # Other tests expect to meet a connection again that they gave back.
+    connection.close()
+    connection.close_pool()
     if errors:
         raise errors[0]
 
