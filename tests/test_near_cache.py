@@ -137,6 +137,34 @@ class TestSeveralProcesses:
         assert other("get", "a", "three") in ("two", "three")
 
 
+class TestFindAndKeep:
+    def test_what_is_kept_is_found_until_its_time_is_over(self, cache):
+        assert cache.find("a") is None
+        cache.keep("a", "one", seconds=0.2)
+        assert cache.find("a") == "one"
+        time.sleep(0.21)
+        assert cache.find("a") is None
+
+    def test_what_comes_from_redis_stays_no_longer_than_there(self, cache):
+        cache.keep("a", "one", seconds=0.2)
+        cache.drop()
+        assert cache.find("a") == "one"
+        client().flushdb()
+        assert cache.find("a") == "one"
+        time.sleep(0.21)
+        assert cache.find("a") is None
+
+    def test_while_redis_is_silent_it_is_not_asked_and_the_copy_here_is_good(self, cache, monkeypatch):
+        cache.keep("a", "one", seconds=60)
+        monkeypatch.setattr(near_cache._Listener, "in_touch", False)
+        assert cache.find("a") == "one"
+        cache.drop()
+        assert cache.find("a") is None
+        cache.keep("b", "two", seconds=60)
+        assert client().exists("near:test:b") == 0
+        assert cache.find("b") == "two"
+
+
 class TestWithoutRedis:
     def test_a_lost_connection_empties_it(self, cache):
         cache.get("a", lambda: "one")

@@ -261,23 +261,7 @@ def in_scope(tenant, act):
         act()
 
 
-CHANGES = {
-    "remember": lambda tenant: services.remember(tenant, [new_memory()], actor="test"),
-    "revise": lambda tenant: services.revise(tenant, last_of(tenant).pk, {"content": "A cat."}, actor="test"),
-    "revise what is only shown": lambda tenant: services.revise(tenant, last_of(tenant).pk, {"metadata": {"a": 1}}, actor="test"),
-    "forget": lambda tenant: services.forget(tenant, last_of(tenant).pk, actor="test"),
-    "supersede": lambda tenant: update(tenant, superseded_by=uuid4_of(tenant)),
-    "a conversation is renamed": rename,
-    "the graph is turned on": lambda tenant: graph.turn_on(tenant.id),
-    "the graph is turned off": lambda tenant: turn_off(tenant),
-    "words are counted": lambda tenant: count_words(tenant),
-    "words are mended": mend_words,
-    "vectors go": lambda tenant: in_scope(tenant, MemoryVector.objects.all().delete),
-    "token vectors go": lambda tenant: in_scope(tenant, MemoryTokens.objects.all().delete),
-}  # fmt: skip
-
-
-def uuid4_of(tenant):
+def first_of(tenant):
     with tenant_scope(tenant.id):
         return Memory.objects.order_by("pk").first()
 
@@ -293,6 +277,22 @@ def turn_off(tenant):
     before = number(tenant)
     in_scope(tenant, GraphTenant.objects.all().delete)
     assert number(tenant) > before
+
+
+CHANGES = {
+    "remember": lambda tenant: services.remember(tenant, [new_memory()], actor="test"),
+    "revise": lambda tenant: services.revise(tenant, last_of(tenant).pk, {"content": "A cat."}, actor="test"),
+    "revise what is only shown": lambda tenant: services.revise(tenant, last_of(tenant).pk, {"metadata": {"a": 1}}, actor="test"),
+    "forget": lambda tenant: services.forget(tenant, last_of(tenant).pk, actor="test"),
+    "supersede": lambda tenant: update(tenant, superseded_by=first_of(tenant)),
+    "a conversation is renamed": rename,
+    "the graph is turned on": lambda tenant: graph.turn_on(tenant.id),
+    "the graph is turned off": turn_off,
+    "words are counted": count_words,
+    "words are mended": mend_words,
+    "vectors go": lambda tenant: in_scope(tenant, MemoryVector.objects.all().delete),
+    "token vectors go": lambda tenant: in_scope(tenant, MemoryTokens.objects.all().delete),
+}  # fmt: skip
 
 
 class TestChanges:
@@ -342,7 +342,7 @@ class TestChanges:
         counts = {"last_accessed_at": now, "access_count": 9}
         columns = {each.name for each in Memory._meta.concrete_fields} - {"id", "tenant", "importance"}
         assert columns == {*values, *counts}
-        target = uuid4_of(tenant).pk
+        target = first_of(tenant).pk
         with tenant_scope(tenant.id):
             changed = Memory.objects.filter(pk=target)
         unseen = []
@@ -429,8 +429,39 @@ def in_threads(*acts):
         each.start()
     for each in threads:
         each.join()
+    # Other tests expect to meet a connection again that they gave back.
+    connection.close()
+    connection.close_pool()
     if errors:
         raise errors[0]
+
+
+class TestAtOnce:
+    def test_no_answer_is_older_than_what_was_committed_before_it_was_asked(self, tenant, remember):
+        [memory] = remember("cat 0")
+        committed, over, older = [0], threading.Event(), []
+        question = Query(text="cat", mode="text")
+
+        def write():
+            try:
+                for n in range(1, 150):
+                    services.revise(tenant, memory, {"content": f"cat {n}"}, actor="test")
+                    committed[0] = n
+                    time.sleep(0.01 * (n % 4))
+            finally:
+                over.set()
+
+        def read():
+            while not over.is_set():
+                least = committed[0]
+                [hit] = recall(tenant, question).hits
+                if int(hit.memory.content.split()[1]) < least:
+                    older.append((least, hit.memory.content))
+
+        before = outcomes()["near"]
+        in_threads(write, *[read] * 4)
+        assert older == []
+        assert outcomes()["near"] > before
 
 
 class TestCounting:
