@@ -8,6 +8,7 @@ from django.db import Error, IntegrityError, ProgrammingError, connection, trans
 
 from memories import services
 from memories.models import Conversation, FrequentTerm, GraphTenant, Memory, TextStatistics
+from memories.working import llm_cache
 from memos_project.db import current_tenant, tenant_scope
 from memos_project.tenancy.idempotency import answer_once
 from memos_project.tenancy.services import issue_key
@@ -212,6 +213,11 @@ def full(tenant, other_tenant, remember, indexed):
         services.revise(mine, changed, {"content": "Changed."}, actor="test")
         answer_once(mine.id, "key", b"x", lambda: (200, {}))
         issue_key(mine.id, name="k", scopes=["read"])
+        llm_cache.put(
+            mine,
+            llm_cache.Request("m", [{"role": "user", "content": "What does the cat say?"}], {}),
+            "Miaow.",
+        )
     indexed()
     for mine in (tenant, other_tenant):
         remember("Behind.", of=mine)
