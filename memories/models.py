@@ -188,6 +188,15 @@ class Memory(models.Model):
             models.Index(
                 name="memory_by_successor", fields=["superseded_by"], condition=Q(superseded_by__isnull=False)
             ),
+            # When the next memory of a tenant ends: until then what was recalled stays true by itself.
+            models.Index(
+                name="memory_by_expiry",
+                fields=["tenant", "expires_at"],
+                condition=Q(expires_at__isnull=False),
+            ),
+            models.Index(
+                name="memory_by_end", fields=["tenant", "valid_to"], condition=Q(valid_to__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -463,3 +472,16 @@ class FrequentTerm(models.Model):
 
     class Meta:
         constraints = [TenantIsolation(name="frequentterm_tenant_isolation")]
+
+
+class ChangeCount(models.Model):
+    """Transactions that changed what a recall may answer, counted by trigger.
+
+    The sum of a tenant's rows is its number; writers at the same time count on different rows, so that none waits.
+    """
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    number = models.BigIntegerField()
+
+    class Meta:
+        constraints = [TenantIsolation(name="changecount_tenant_isolation")]

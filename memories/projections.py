@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from memories import indexing
+from memories import indexing, recall_cache
 from memories.models import EmbeddingModel, Memory
 from memories.vectors import VectorIndex, vector_index
 from memories.vectors.pgvector import PgVectorIndex
@@ -96,10 +96,12 @@ def repair(tenant_id: UUID, drift: Drift) -> None:
                 cursor.execute(DROP_WORDS, {"tenant": tenant_id, "ids": list(some)})
             for some in batched({*drift.missing, *drift.stale, *drift.left_over}, BATCH):
                 cursor.execute(WRITE_WORDS, {"tenant": tenant_id, "ids": list(some)})
+            recall_cache.count_change(tenant_id)
         return
     if drift.left_over:
         index = PgVectorIndex() if drift.store == "pgvector" else vector_index()
         index.delete(tenant_id, drift.left_over)
+        recall_cache.count_change(tenant_id)
     indexing.enqueue(tenant_id, [*drift.missing, *drift.stale])
 
 
@@ -134,6 +136,7 @@ def project_all(tenant_id: UUID, model: EmbeddingModel) -> Iterator[int]:
                 Memory.objects.filter(tenant_id=tenant_id, pk__in=rows).select_related("conversation")
             )
         indexing.project(tenant_id, model, memories)
+        recall_cache.count_change(tenant_id)
         yield len(memories)
 
 

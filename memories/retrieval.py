@@ -7,9 +7,9 @@ What is searched is decided in ``candidates``; how candidates become an order is
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import batched, islice
@@ -18,8 +18,10 @@ from uuid import UUID
 
 import numpy as np
 import structlog
+from django.conf import settings
 
-from memories import accesses, candidates, metrics
+from memories import accesses, candidates, metrics, recall_cache
+from memories.answers import Explanation, Hit, Memento, Query, Recall, Turn
 from memories.candidates import Filters, Found, Search
 from memories.embeddings import (
     EmbeddedQuery,
@@ -74,91 +76,6 @@ ORDER BY h.id, n.turn
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
-    """A question to the memories of a tenant."""
-
-    text: str
-    top_k: int = 10
-    filters: Filters = field(default_factory=Filters)
-    mode: str = "hybrid"
-    fusion: str = "scores"
-    weights: Mapping[str, float] | None = None
-    rerank: bool = True
-    threshold: float | None = None
-    token_budget: int | None = None
-    context: int = 0
-    explain: bool = False
-    counted: bool = True
-    """Whether what is found counts as used."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A neighbour of a hit in its conversation."""
-
-    id: UUID
-    external_id: str | None
-    turn: int
-    role: str
-    speaker: str
-    content: str
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Memento:
-    """A memory as a search returns it."""
-
-    id: UUID
-    external_id: str | None
-    kind: str
-    tier: int
-    user_id: str
-    agent_id: str
-    conversation_id: str
-    turn: int | None
-    role: str
-    speaker: str
-    title: str
-    category: str
-    content: str
-    content_hash: str
-    tags: list[str]
-    metadata: dict[str, Any]
-    importance: float
-    occurred_at: datetime
-    created_at: datetime
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """Where a score comes from: ``score`` is the weighted mean of the parts, ``signals`` made up the similarity."""
-
-    similarity: float
-    importance: float
-    recency: float
-    weights: Mapping[str, float]
-    signals: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    memory: Memento
-    score: float
-    explanation: Explanation | None
-    context: list[Turn]
-
-
-@dataclass(frozen=True, slots=True)
-class Recall:
-    """The hits, best first, and the parts that were missing when they were found."""
-
-    hits: list[Hit]
-    degraded: list[str]
-
-
 def recall(tenant: TenantInfo, query: Query) -> Recall:
     """The memories of a tenant that answer a question best.
 
@@ -169,41 +86,17 @@ def recall(tenant: TenantInfo, query: Query) -> Recall:
     profile = profile_of(tenant, mode=query.mode, fusion=query.fusion, weights=query.weights)
     model = active_model()
     scope = scope_of(tenant.id, query.filters.user_id)
-    question = read_question(query.text, scope.speakers)
-    degraded: list[str] = []
-    ask_vectors = partial(_vectors, tenant.id, query, scope, profile, model, degraded)
-    # No connection to the database waits for another service.
-    elsewhere = embedder_class(model.spec).is_remote or not vector_index().in_database
-    vectors = ask_vectors() if elsewhere else None
-    search = Search(
-        tenant_id=tenant.id,
-        language=tenant.language,
-        text=query.text,
-        filters=query.filters,
-        scope=scope,
-        profile=profile,
-        model_id=model.id,
-        dimensions=model.spec.dimensions,
-        wanted=query.top_k,
+    found = recall_cache.answer(
+        tenant,
+        query,
+        besides=(model, scope.searched_as, settings.MEMOS_VECTORS["default"]),
+        search=lambda: _search(tenant, query, profile, model, scope),
     )
-    with tenant_scope(tenant.id, settings=candidates.PLANNED_ONCE, pipelined=True):
-        with _timed("words"):
-            search, words, (embedded, neighbours) = candidates.find_by_words(
-                search, lambda: vectors or ask_vectors()
-            )
-        search = replace(search, vector=embedded.vector if embedded else None, neighbours=neighbours)
-        with _timed("candidates"):
-            found = candidates.find(search, words)
-        with _timed("rank"):
-            ranking = _rank(tenant.id, query, question, found, profile, model, embedded)
-            scores, order = _scored(found, ranking, profile)
-        with _timed("hydrate"):
-            hits = _hydrate(tenant.id, query, found, ranking, scores, order, profile)
     if query.counted:
-        later(accesses.note, tenant.id, [hit.memory.id for hit in hits])
-    metrics.RECALLS.labels(mode=query.mode, degraded=",".join(degraded)).inc()
+        later(accesses.note, tenant.id, [hit.memory.id for hit in found.hits])
+    metrics.RECALLS.labels(mode=query.mode, degraded=",".join(found.degraded)).inc()
     metrics.RECALL_SECONDS.labels(part="all").observe(time.perf_counter() - started)
-    return Recall(hits, degraded)
+    return found
 
 
 @contextmanager
@@ -237,6 +130,42 @@ def active_model() -> ActiveModel:
         row = EmbeddingModel.objects.get(state=EmbeddingModel.State.ACTIVE)
         _active = (time.monotonic(), ActiveModel(row.pk, row.spec()))
     return _active[1]
+
+
+def _search(
+    tenant: TenantInfo, query: Query, profile: Profile, model: ActiveModel, scope: SearchScope
+) -> Recall:
+    question = read_question(query.text, scope.speakers)
+    degraded: list[str] = []
+    ask_vectors = partial(_vectors, tenant.id, query, scope, profile, model, degraded)
+    # No connection to the database waits for another service.
+    elsewhere = embedder_class(model.spec).is_remote or not vector_index().in_database
+    vectors = ask_vectors() if elsewhere else None
+    search = Search(
+        tenant_id=tenant.id,
+        language=tenant.language,
+        text=query.text,
+        filters=query.filters,
+        scope=scope,
+        profile=profile,
+        model_id=model.id,
+        dimensions=model.spec.dimensions,
+        wanted=query.top_k,
+    )
+    with tenant_scope(tenant.id, settings=candidates.PLANNED_ONCE, pipelined=True):
+        with _timed("words"):
+            search, words, (embedded, neighbours) = candidates.find_by_words(
+                search, lambda: vectors or ask_vectors()
+            )
+        search = replace(search, vector=embedded.vector if embedded else None, neighbours=neighbours)
+        with _timed("candidates"):
+            found = candidates.find(search, words)
+        with _timed("rank"):
+            ranking = _rank(tenant.id, query, question, found, profile, model, embedded)
+            scores, order = _scored(found, ranking, profile)
+        with _timed("hydrate"):
+            hits = _hydrate(tenant.id, query, found, ranking, scores, order, profile)
+    return Recall(hits, degraded)
 
 
 def _vectors(

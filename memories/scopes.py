@@ -47,6 +47,11 @@ class SearchScope:
     speakers: tuple[str, ...]
     """Their names; empty where there are so many that a name says what is meant, not only who."""
 
+    @property
+    def searched_as(self) -> tuple[int, bool, bool, tuple[str, ...]]:
+        """All of it that a search depends on: a small scope is counted anew as it is read."""
+        return self.rows if self.is_large else 0, self.is_large, self.in_graph, self.speakers
+
 
 _known: dict[tuple[UUID, str | None], tuple[float, SearchScope]] = {}
 _lock = Lock()

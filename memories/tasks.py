@@ -42,15 +42,15 @@ def flush_accesses() -> None:
 
 
 @shared_task(ignore_result=True)
-def promote_ending_scratchpads() -> None:
-    """Make memories of what is worth it, before scratchpads expire."""
-    promotion.promote_ending()
-
-
-@shared_task(ignore_result=True)
 def drop_expired_prompts() -> None:
     """Delete the prompts whose answers have expired."""
     prompts.drop_expired()
+
+
+@shared_task(ignore_result=True)
+def promote_ending_scratchpads() -> None:
+    """Make memories of what is worth it, before scratchpads expire."""
+    promotion.promote_ending()
 
 
 @shared_task(ignore_result=True)

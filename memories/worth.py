@@ -17,11 +17,12 @@ from uuid import UUID
 
 import numpy as np
 
+from memories.answers import Query
 from memories.candidates import Filters
 from memories.embeddings import EmbeddingError, embed_query
 from memories.ranking import DEFAULT_PROFILE
 from memories.ranking.confidence import confidence
-from memories.retrieval import Query, active_model, recall
+from memories.retrieval import active_model, recall
 from memories.vectors import Vector
 from memories.working.likeness import differs
 from memories.working.scratchpads import Entry

@@ -5,6 +5,9 @@ state a moment ago from putting it back, and every process hears of it and drops
 nothing of Redis for a second, not even the answer to a ping, trusts none of its copies: it asks Redis, and with Redis
 down whatever is cached.
 
+What a key stands for may also be for ever the same, since the key names a state: then nobody need hear of a change, and
+``find`` and ``keep`` take the place of ``get`` and ``forget``.
+
 This is the client-side caching of Redis done by hand, with a channel in place of CLIENT TRACKING: redis-py's own
 refuses Valkey.
 """
@@ -73,6 +76,23 @@ class NearCache[V]:
             self._put_near(key, cast(V, value), unchanged_since=changes)
         return value
 
+    def find(self, key: str) -> V | None:
+        """What ``keep`` has kept here or in Redis, for what is left of its time; Redis is not asked while it is silent."""
+        found = self._near(key)
+        if found is not None:
+            self._count("near")
+            return found
+        if self._load and listener().in_touch:
+            found = self._take_near(key, self._load)
+        self._count("miss" if found is None else "far")
+        return found
+
+    def keep(self, key: str, value: V, *, seconds: float) -> None:
+        """Have ``find`` find it, here and in other processes, for so long."""
+        self._put_near(key, value, unchanged_since=self._changes, seconds=seconds)
+        if listener().in_touch:
+            self._put_far(key, value, seconds=seconds)
+
     def forget(self, *keys: str) -> None:
         """What these keys stand for has changed: nobody may be told the former state from now on."""
         self.drop(*keys)
@@ -106,11 +126,11 @@ class NearCache[V]:
             self._kept.move_to_end(key)
             return value
 
-    def _put_near(self, key: str, value: V, *, unchanged_since: int) -> None:
+    def _put_near(self, key: str, value: V, *, unchanged_since: int, seconds: float | None = None) -> None:
         with self._lock:
             if self._changes != unchanged_since:
                 return
-            self._kept[key] = (time.monotonic() + self.seconds, value)
+            self._kept[key] = (time.monotonic() + (self.seconds if seconds is None else seconds), value)
             self._kept.move_to_end(key)
             while len(self._kept) > self.entries:
                 self._kept.popitem(last=False)
@@ -124,12 +144,29 @@ class NearCache[V]:
             return None
         return self._load(kept) if kept else None
 
-    def _put_far(self, key: str, value: V) -> None:
+    def _take_near(self, key: str, load: Callable[[bytes], V]) -> V | None:
+        """The value in Redis, kept here as well for as long as it is kept there."""
+        name = self._name_of(key)
+        try:
+            pipeline = client().pipeline(transaction=False)
+            pipeline.get(name)
+            pipeline.pttl(name)
+            kept, left = pipeline.execute()
+        except redis.RedisError:
+            return None
+        if not kept or left <= 0:
+            return None
+        value = load(kept)
+        self._put_near(key, value, unchanged_since=self._changes, seconds=left / 1000)
+        return value
+
+    def _put_far(self, key: str, value: V, *, seconds: float | None = None) -> None:
         if not self._dump:
             return
+        milliseconds = int(1000 * (self.seconds if seconds is None else seconds))
         try:
             # Only where nothing is: neither a tombstone nor what somebody else read is replaced.
-            client().set(self._name_of(key), self._dump(value), px=int(1000 * self.seconds), nx=True)
+            client().set(self._name_of(key), self._dump(value), px=milliseconds, nx=True)
         except redis.RedisError as error:
             log.debug("not kept in Redis", cache=self.name, error=str(error))
 

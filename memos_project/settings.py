@@ -212,8 +212,6 @@ MEMOS_MAX_CONTENT_CHARACTERS = env.int("MEMOS_MAX_CONTENT_CHARACTERS", default=2
 MEMOS_MAX_BATCH = env.int("MEMOS_MAX_BATCH", default=1000)
 MEMOS_MAX_TOP_K = env.int("MEMOS_MAX_TOP_K", default=200)
 MEMOS_WAIT_SECONDS = env.float("MEMOS_WAIT_SECONDS", default=30.0)
-# Half of the threads in memos_project/local/web.py.
-MEMOS_WAITERS = env.int("MEMOS_WAITERS", default=4, minimum=0)
 
 MEMOS_VECTORS = {
     "default": (
@@ -239,6 +237,8 @@ MEMOS_SCRATCHPAD_MAX_BYTES = env.int("MEMOS_SCRATCHPAD_MAX_BYTES", default=1024 
 MEMOS_SCRATCHPAD_MARGIN_SECONDS = env.int("MEMOS_SCRATCHPAD_MARGIN_SECONDS", default=30, minimum=10)
 MEMOS_BLACKBOARD_MAX_POSTS = env.int("MEMOS_BLACKBOARD_MAX_POSTS", default=100_000, minimum=1)
 MEMOS_BLACKBOARD_MAX_BYTES = env.int("MEMOS_BLACKBOARD_MAX_BYTES", default=16 * 1024 * 1024, minimum=1)
+# Half of the threads in memos_project/local/web.py.
+MEMOS_WAITERS = env.int("MEMOS_WAITERS", default=4, minimum=0)
 MEMOS_PROMOTION_THRESHOLD = env.float("MEMOS_PROMOTION_THRESHOLD", default=0.35, minimum=0, maximum=1)
 
 # The LLM cache, per tenant.
@@ -255,6 +255,8 @@ MEMOS_OPENAI_UPSTREAM_KEY = env.str("MEMOS_OPENAI_UPSTREAM_KEY", default="")
 MEMOS_OPENAI_UPSTREAM_TIMEOUT = env.float("MEMOS_OPENAI_UPSTREAM_TIMEOUT", default=600.0)
 MEMOS_OPENAI_WAIT_SECONDS = env.float("MEMOS_OPENAI_WAIT_SECONDS", default=30.0)
 
+# How long an answer may be given again while nothing changes; 0 never.
+MEMOS_RECALL_CACHE_SECONDS = env.float("MEMOS_RECALL_CACHE_SECONDS", default=30.0)
 # Scopes up to this many rows per square root of all rows are searched exactly; see docs/explanation/recall.md.
 MEMOS_EXACT_SEARCH_FACTOR = env.float("MEMOS_EXACT_SEARCH_FACTOR", default=39.0)
 

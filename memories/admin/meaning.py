@@ -15,9 +15,10 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from memories.answers import Explanation, Hit, Query, Recall
 from memories.candidates import Filters
 from memories.models import Memory
-from memories.retrieval import Explanation, Hit, Query, Recall, recall
+from memories.retrieval import recall
 from memos_project.db import tenant_scope
 from memos_project.errors import InvalidInput
 from memos_project.tenancy.callers import TenantInfo

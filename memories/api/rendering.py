@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from memories.answers import Hit, Memento, Turn
 from memories.models import Memory, MemoryVersion
 from memories.receipts import Receipt
-from memories.retrieval import Hit, Memento, Thread, Turn
+from memories.retrieval import Thread
 
 
 def memento(memory: Memento) -> dict[str, Any]:

@@ -13,11 +13,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from memories import receipts, retrieval, services
+from memories.answers import Query
 from memories.api import rendering
 from memories.api import serializers as s
 from memories.candidates import Filters
 from memories.models import Memory, MemoryVersion
-from memories.retrieval import Query
 from memories.services import NewMemory
 from memos_project.api.problems import flattened
 from memos_project.api.views import TenantView, decode_cursor, encode_cursor, etag, if_match, validated

@@ -7,8 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from memories.answers import Explanation, Hit
 from memories.demo.samples import Question
-from memories.retrieval import Explanation, Hit
 
 BAR_CELLS = 8
 EIGHTHS = " ▏▎▍▌▋▊▉█"

@@ -206,7 +206,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(db_default=memos_project.db.UuidV7(), editable=False, primary_key=True, serialize=False)),
                 ('memory_id', models.UUIDField()),
-                ('action', models.CharField(choices=[('remember', 'Remember'), ('revise', 'Revise'), ('forget', 'Forget'), ('retry', 'Retry')], max_length=20)),
+                ('action', models.CharField(choices=[('remember', 'Remember'), ('revise', 'Revise'), ('forget', 'Forget'), ('retry', 'Retry'), ('promote', 'Promote')], max_length=20)),
                 ('actor', models.CharField(max_length=200)),
                 ('detail', models.JSONField(blank=True, db_default={})),
                 ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
@@ -216,6 +216,17 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'audit entries',
                 'indexes': [models.Index(fields=['tenant', 'memory_id', 'at'], name='auditentry_by_memory')],
                 'constraints': [memos_project.db.TenantIsolation(column='tenant_id', name='auditentry_tenant_isolation')],
+            },
+        ),
+        migrations.CreateModel(
+            name='ChangeCount',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.BigIntegerField()),
+                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenancy.tenant')),
+            ],
+            options={
+                'constraints': [memos_project.db.TenantIsolation(column='tenant_id', name='changecount_tenant_isolation')],
             },
         ),
         migrations.AddIndex(
@@ -257,6 +268,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='memory',
             index=models.Index(condition=models.Q(('superseded_by__isnull', False)), fields=['superseded_by'], name='memory_by_successor'),
+        ),
+        migrations.AddIndex(
+            model_name='memory',
+            index=models.Index(condition=models.Q(('expires_at__isnull', False)), fields=['tenant', 'expires_at'], name='memory_by_expiry'),
+        ),
+        migrations.AddIndex(
+            model_name='memory',
+            index=models.Index(condition=models.Q(('valid_to__isnull', False)), fields=['tenant', 'valid_to'], name='memory_by_end'),
         ),
         migrations.AddConstraint(
             model_name='memory',

@@ -15,4 +15,5 @@ class Migration(migrations.Migration):
         run_sql_file(SQL / "text_index.sql"),
         run_sql_file(SQL / "backlog.sql"),
         run_sql_file(SQL / "remember.sql"),
+        run_sql_file(SQL / "changes.sql"),
     ]

@@ -12,8 +12,9 @@ import orjson
 from django.conf import settings
 
 from memories import metrics, retrieval
+from memories.answers import Memento
 from memories.embeddings import EmbeddingError, embed_query, embedder_class
-from memories.retrieval import CHARACTERS_PER_TOKEN, Memento
+from memories.retrieval import CHARACTERS_PER_TOKEN
 from memories.working.entities import Entity, Tracker, Turn, render
 from memories.working.entities.descriptions import Similar
 from memories.working.store import key_of, read

@@ -68,19 +68,20 @@ def live[T](
 
 
 @cache
-def _script(*names: str) -> Script:
-    return client().register_script("".join((LUA / f"{name}.lua").read_text() for name in names))
-
-
-def run(name: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
-    """Run ``lua/NAME.lua``, which Redis knows by its hash after the first time."""
-    return cast(Any, _script(name)(keys=list(keys), args=list(arguments), client=client()))
+def _script(*parts: str) -> Script:
+    """The script made of ``lua/PART.lua``; Redis knows it by its hash after the first time."""
+    return client().register_script("".join((LUA / f"{part}.lua").read_text() for part in parts))
 
 
 def run_accounted(name: str, tenant_id: UUID, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
-    """Run ``lua/NAME.lua`` with ``account.lua`` before it: what it writes counts against the tenant's quota."""
+    """Run ``lua/NAME.lua`` after ``account.lua``, whose keys come first."""
     account = [key_of(tenant_id, each) for each in ("names", "ends", "sizes", "total")]
     return cast(Any, _script("account", name)(keys=[*account, *keys], args=list(arguments), client=client()))
+
+
+def run(name: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+    """Run ``lua/NAME.lua``, which keeps an account of its own."""
+    return cast(Any, _script(name)(keys=list(keys), args=list(arguments), client=client()))
 
 
 @contextmanager

@@ -10,11 +10,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from memories import retrieval, services
+from memories.answers import Query
 from memories.api import rendering
 from memories.api import serializers as s
 from memories.api.working import serializers as w
 from memories.concepts import concepts
-from memories.retrieval import Query, active_model
+from memories.retrieval import active_model
 from memories.services import NewMemory
 from memories.working import keyvalue
 from memos_project.api.views import TenantView, validated

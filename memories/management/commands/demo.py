@@ -9,10 +9,11 @@ from django.db import ProgrammingError
 from rich.console import Console
 
 from memories import demo, ingest
+from memories.answers import Query
 from memories.candidates import Filters
 from memories.demo import stores
 from memories.ingest import Choices, Work
-from memories.retrieval import Query, recall
+from memories.retrieval import recall
 from memos_project.env import env
 from memos_project.errors import NotFound
 from memos_project.local import credentials

@@ -1,6 +1,5 @@
 """The cache: entries in Redis, their prompts' vectors in PostgreSQL, and what must hold before an answer is reused."""
 
-import random
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -21,7 +20,7 @@ from memories.retrieval import CHARACTERS_PER_TOKEN, active_model
 from memories.working.likeness import differs
 from memories.working.llm_cache import prompts
 from memories.working.llm_cache.requests import Request
-from memories.working.store import key_of, read, run, writing
+from memories.working.store import jittered, key_of, read, run, writing
 from memories.working.waiting import place
 from memos_project.db import fetch_prepared, tenant_scope
 from memos_project.encoding import to_json
@@ -32,8 +31,6 @@ from memos_project.tenancy.callers import TenantInfo
 
 log = structlog.get_logger(__name__)
 
-# Entries made together do not expire together: each lives up to this share shorter than it was given.
-JITTER = 0.1
 # While waiting for somebody else's answer, it is looked for this often.
 LOOK_SECONDS = 0.05
 
@@ -101,7 +98,7 @@ def put(
         raise InvalidInput(
             f"{size} bytes; an entry may have {settings.MEMOS_LLM_CACHE_MAX_ENTRY_BYTES}.", field="response"
         )
-    milliseconds = int(1000 * (ttl or settings.MEMOS_LLM_CACHE_TTL) * (1 - JITTER * random.random()))
+    milliseconds = jittered(ttl or settings.MEMOS_LLM_CACHE_TTL)
     sets = [
         f"model:{request.model}",
         *(f"tag:{tag}" for tag in dict.fromkeys(tags)),
