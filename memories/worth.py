@@ -7,9 +7,12 @@
 The worthiest come first, so that of two entries that say the same the better one is kept.
 """
 
+import contextlib
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 from uuid import UUID
 
 import numpy as np
@@ -17,6 +20,8 @@ import numpy as np
 from memories.answers import Query
 from memories.candidates import Filters
 from memories.embeddings import EmbeddingError, embed_query
+from memories.ranking import DEFAULT_PROFILE
+from memories.ranking.confidence import confidence
 from memories.retrieval import active_model, recall
 from memories.vectors import Vector
 from memories.working.likeness import differs
@@ -30,6 +35,10 @@ TOLD_APART = 0.25
 # Memories that are looked at, and how much of a text.
 NEAREST = 5
 CHARACTERS = 2000
+
+WORD = re.compile(r"\w+")
+# The one row that a likeness is of.
+FIRST = np.array([0])
 
 SIMILARITY_ALONE = {"similarity": 1.0, "importance": 0.0, "recency": 0.0, "strength": 1.0}
 
@@ -81,59 +90,69 @@ def _nearest_memory(tenant: TenantInfo, entry: Entry) -> tuple[float, UUID | Non
         top_k=NEAREST,
         filters=Filters(user_id=entry.user_id or None),
         weights=SIMILARITY_ALONE,
+        rerank=False,
         explain=True,
         counted=False,
     )
     found = recall(tenant, query)
-    likenesses = [
-        (_told_apart(hit.explanation.similarity, hit.memory.content, entry.content), hit.memory.id)
+    alike = [
+        (hit.explanation.similarity, hit.memory.content, hit.memory.id)
         for hit in found.hits
         if hit.explanation
     ]
-    return *max(likenesses, key=lambda each: each[0], default=(0.0, None)), found.degraded
+    return *_most_alike(entry, alike), found.degraded
 
 
 class _Chosen:
-    """The entries that are to become memories, and how like them another is."""
+    """The entries that are to become memories, and how like them another is, on the scale of a search."""
 
     def __init__(self) -> None:
-        self._entries: list[tuple[Entry, Vector | None]] = []
+        self._read: list[_Read] = []
 
     def add(self, entry: Entry) -> None:
-        self._entries.append((entry, _vector(entry)))
+        self._read.append(_Read(entry))
 
     def likeness(self, entry: Entry) -> float:
-        mine = _vector(entry) if self._entries else None
-        return max(
-            (
-                _told_apart(_alike(entry, mine, other, vector), other.content, entry.content)
-                for other, vector in self._entries
-                if entry.user_id in ("", other.user_id)
-            ),
-            default=0.0,
-        )
+        if not self._read:
+            return 0.0
+        mine = _Read(entry)
+        alike = [
+            (mine.likeness(other), other.entry.content, None)
+            for other in self._read
+            if entry.user_id in ("", other.entry.user_id)
+        ]
+        return _most_alike(entry, alike)[0]
 
 
-def _vector(entry: Entry) -> Vector | None:
-    """None where the embedding provider does not answer."""
-    try:
-        return embed_query(active_model().spec, _said(entry)).vector
-    except (EmbeddingError, ValueError):
-        return None
+class _Read:
+    """An entry with its words and its vector; without one where the embedding provider does not answer."""
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        self.words = {*WORD.findall(_said(entry).lower())}
+        self.vector: Vector | None = None
+        with contextlib.suppress(EmbeddingError, ValueError):
+            self.vector = embed_query(active_model().spec, _said(entry)).vector
+
+    def likeness(self, other: "_Read") -> float:
+        if self.entry.content == other.entry.content:
+            return 1.0
+        coverage = len(self.words & other.words) / max(1, len(self.words))
+        known = self.vector is not None and other.vector is not None
+        cosines = np.array([np.dot(self.vector, other.vector)]) if known else np.zeros(0)  # type: ignore[arg-type]
+        return confidence(cosines, np.array([coverage]), FIRST, DEFAULT_PROFILE)
 
 
-def _alike(one: Entry, vector: Vector | None, other: Entry, others: Vector | None) -> float:
-    """By their vectors; without, the share of their words that both have."""
-    if vector is not None and others is not None:
-        return min(1.0, max(0.0, float(np.dot(vector, others))))
-    mine, its = set(one.content.lower().split()), set(other.content.lower().split())
-    return len(mine & its) / len(mine | its)
-
-
-def _told_apart(likeness: float, stored: str, said: str) -> float:
-    if likeness > TOLD_APART and differs(stored[:CHARACTERS], said[:CHARACTERS]):
-        return TOLD_APART
-    return likeness
+def _most_alike(entry: Entry, found: Sequence[tuple[float, str, UUID | None]]) -> tuple[float, UUID | None]:
+    """The highest likeness and its id, where what another number, name or "not" tells apart is not very like."""
+    best: tuple[float, UUID | None] = (0.0, None)
+    for likeness, content, memory_id in nlargest(NEAREST, found, key=lambda each: each[0]):
+        if likeness <= best[0]:
+            break
+        if likeness > TOLD_APART and differs(content[:CHARACTERS], entry.content[:CHARACTERS]):
+            likeness = TOLD_APART
+        best = max(best, (likeness, memory_id), key=lambda each: each[0])
+    return best
 
 
 def _said(entry: Entry) -> str:
