@@ -19,6 +19,7 @@ def test_a_connection_that_was_ended_while_it_rested_is_not_used():
     with psycopg.connect(servers.database().url(SUPERUSER), autocommit=True) as superuser:
         superuser.execute("SELECT pg_terminate_backend(%s, 5000)", [first])
     assert _has_ended(ended)
+    assert _has_ended(ended)  # and one that is known to be lost
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         assert cursor.fetchone() != (first,)

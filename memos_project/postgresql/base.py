@@ -24,12 +24,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 def _has_ended(connection: psycopg.Connection[Any]) -> bool:
     """A server that says something to a connection at rest says that it is over, or next to nothing: then it is asked."""
-    heard = select.poll()
-    heard.register(connection, select.POLLIN)
-    if not heard.poll(0):
-        return False
     try:
-        ConnectionPool.check_connection(connection)
+        heard = select.poll()
+        heard.register(connection, select.POLLIN)  # which one that is known to be lost refuses
+        if heard.poll(0):
+            ConnectionPool.check_connection(connection)
     except psycopg.OperationalError:
         return True
     return False

@@ -133,7 +133,7 @@ def _spellings(token: str) -> Iterator[str]:
         yield from _ENDING.sub("", word).split()
     elif token in SPOKEN:
         yield SPOKEN[token]
-    elif token in UNITS or token == "!=" or (unicodedata.category(token)[0] in "SM" and token != "`"):
+    elif token in UNITS or token == "!=" or (unicodedata.category(token[0])[0] in "SM" and token != "`"):
         yield token
 
 
