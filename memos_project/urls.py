@@ -8,6 +8,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from memos_project.api import health, hub, me
 
 urlpatterns = [
+    # First, since it is asked most and does least.
+    path("", include("memories.api.working.urls")),
     path("", RedirectView.as_view(url="/docs", permanent=False)),
     path("health", health.HealthView.as_view()),
     path("v1/admin/health", health.AdminHealthView.as_view()),
@@ -20,7 +22,6 @@ urlpatterns = [
     path("memory/tier/1/store", hub.TierOneView.as_view()),
     path("memory/tier/1/<str:key>", hub.TierOneEntryView.as_view()),
     path("", include("memories.api.urls")),
-    path("", include("memories.api.working.urls")),
     path("admin/", admin.site.urls),
 ]
 
