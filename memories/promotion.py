@@ -189,7 +189,6 @@ def _memory(session: str, entry: Entry) -> NewMemory:
         tier=Memory.Tier.EPISODIC,
         user_id=entry.user_id,
         agent_id=entry.author,
-        conversation_id=session,
         external_id=_external_id(session, entry.id),
         metadata={"promoted_from": {"scratchpad": session, "entry": entry.id, "part": entry.part}},
         importance=entry.weight,

@@ -35,6 +35,8 @@ PING_SECONDS = 0.3
 # Longer than it takes to read what is cached: until then nobody may put a former state back.
 TOMBSTONE_SECONDS = 10
 TOMBSTONE = b""
+# Between the name of a cache, which may have spaces, and the key.
+SEPARATOR = "\0"
 
 
 class NearCache[V]:
@@ -101,7 +103,7 @@ class NearCache[V]:
             for key in keys:
                 if self._dump:
                     pipeline.set(self._name_of(key), TOMBSTONE, ex=TOMBSTONE_SECONDS)
-                pipeline.publish(CHANNEL, f"{self.name} {key}")
+                pipeline.publish(CHANNEL, f"{self.name}{SEPARATOR}{key}")
             pipeline.execute()
         except redis.RedisError as error:
             log.warning("a change was not told", cache=self.name, error=str(error))
@@ -206,7 +208,7 @@ class _Listener:
                         drop_all()
                     self._heard = time.monotonic()
                     if message["type"] == "message":
-                        name, _, key = message["data"].decode().partition(" ")
+                        name, _, key = message["data"].decode().partition(SEPARATOR)
                         if name in _caches:
                             _caches[name].drop(key)
             except redis.RedisError as error:

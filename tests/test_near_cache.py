@@ -20,7 +20,7 @@ django.setup()
 from django.conf import settings
 settings.REDIS_URL = sys.argv[1]
 from memos_project.near_cache import NearCache
-cache = NearCache("test", entries=10, seconds=60, dump=str.encode, load=bytes.decode)
+cache = NearCache("test keys", entries=10, seconds=60, dump=str.encode, load=bytes.decode)
 for line in sys.stdin:
     what, key, value = line.split()
     if what == "forget":
@@ -34,10 +34,10 @@ for line in sys.stdin:
 @pytest.fixture
 def cache(django_db_setup: None) -> Iterator[NearCache[str]]:
     client().flushdb()
-    made = NearCache[str]("test", entries=3, seconds=60, dump=str.encode, load=bytes.decode)
+    made = NearCache[str]("test keys", entries=3, seconds=60, dump=str.encode, load=bytes.decode)
     assert until(lambda: near_cache.listener().in_touch)
     yield made
-    del near_cache._caches["test"]
+    del near_cache._caches["test keys"]
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ class TestFindAndKeep:
 class TestWithoutRedis:
     def test_a_lost_connection_empties_it(self, cache):
         cache.get("a", lambda: "one")
-        client().delete("near:test:a")
+        client().delete("near:test keys:a")
         client().client_kill_filter(_type="pubsub")
         assert until(lambda: len(cache) == 0 or cache.get("a", lambda: "two") == "two")
         assert until(lambda: near_cache.listener().in_touch)

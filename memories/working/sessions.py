@@ -28,7 +28,7 @@ MOST_TURNS = 2000
 PAGE = 500
 
 READ_SO_FAR = """
-SELECT count(*), coalesce(sum(m.version), 0)::bigint FROM memories_memory m
+SELECT count(*), coalesce(sum((('x' || right(replace(m.id::text, '-', ''), 15))::bit(60)::bigint %% 1000003) * m.version), 0)::bigint FROM memories_memory m
 WHERE m.tenant_id = %(tenant)s AND m.conversation_id = %(conversation)s AND m.turn > %(first)s AND m.turn <= %(last)s
 """
 
@@ -114,7 +114,8 @@ def _read_on(tenant_id: UUID, conversation_id: UUID, progress: _Progress) -> boo
         progress.tracker.observe(*(_turn(each) for each in turns))
         progress.last = turns[-1].turn or 0
         progress.turns += len(turns)
-        progress.versions += sum(each.version for each in turns)
+        # As READ_SO_FAR has it: another turn, or another version of it, makes another sum.
+        progress.versions += sum(int(each.id.hex[-15:], 16) % 1000003 * each.version for each in turns)
         progress.characters += sum(len(each.speaker or each.role) + 2 + len(each.content) for each in turns)
     return progress.last > before
 

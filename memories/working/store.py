@@ -23,6 +23,15 @@ from memos_project.tenancy.callers import TenantInfo
 
 log = structlog.get_logger(__name__)
 
+# It does not answer, or takes no writes: its memory is full, it is a replica, it cannot save.
+DOWN = (
+    redis.ConnectionError,
+    redis.TimeoutError,
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.ClusterDownError,
+)
+
 LUA = Path(__file__).parent / "lua"
 
 # What is made together does not expire together: each lives up to this share shorter than it was given.
@@ -89,7 +98,7 @@ def writing() -> Iterator[None]:
     """A write that Redis does not take was not done: raises Unavailable, naming the part."""
     try:
         yield
-    except (redis.ConnectionError, redis.TimeoutError) as error:
+    except DOWN as error:
         log.warning("working memory does not answer", error=str(error))
         raise Unavailable(
             "Working memory (Redis) does not answer; the rest of memOS does. Try again in a moment."
@@ -100,6 +109,6 @@ def read[T](ask: Any, missing: T) -> tuple[T, bool]:
     """What ``ask`` answers and True; with Redis down what stands for nothing, and False."""
     try:
         return ask(), True
-    except (redis.ConnectionError, redis.TimeoutError) as error:
+    except DOWN as error:
         log.warning("working memory does not answer", error=str(error))
         return missing, False

@@ -232,10 +232,10 @@ class TestLimits:
         assert indexed_prompts(tenant) == 3
 
     def test_bytes_are_bounded(self, api, tenant, settings):
-        settings.MEMOS_LLM_CACHE_MAX_BYTES = 1000
+        settings.MEMOS_LLM_CACHE_MAX_BYTES = 4000
         for n in range(20):
             store(api, asking(f"Question {n}?"), "x" * 200)
-        assert account(tenant)[3] <= 1000
+        assert account(tenant)[3] <= 4000
         assert account(tenant)[4] == account(tenant)[0] >= 3
 
     def test_an_answer_that_is_too_large(self, api, settings):
@@ -243,12 +243,21 @@ class TestLimits:
         answer = api.send("PUT", "/v1/cache", {**ASKED, "response": "x" * 100})
         assert (answer.status, answer.fields) == (400, ["response"])
 
+    def test_sets_hold_what_is_there_and_count(self, api, tenant):
+        store(api, tags=["old"])
+        store(api, tags=["new", *(f"t{n}" for n in range(50))])
+        assert account(tenant)[3] > 50 * 100
+        assert api.delete("/v1/cache", tag="old").body == {"dropped": 0}
+        assert api.delete("/v1/cache", tag="new").body == {"dropped": 1}
+        assert [*client().scan_iter(key_of(tenant.id, "llm", "tag:*"))] == []
+        assert [*client().scan_iter(key_of(tenant.id, "llm", "model:*"))] == []
+
     def test_what_replaces_another_takes_its_place(self, api, tenant):
         store(api, response="x" * 500)
         store(api, response="y")
         assert look(api)["response"] == "y"
         assert account(tenant)[:3] == (1, 1, 1)
-        assert account(tenant)[3] < 100
+        assert account(tenant)[3] < 1000
 
 
 class TestSingleFlight:
@@ -259,6 +268,17 @@ class TestSingleFlight:
         assert 0 < second["retry_after"] <= 60
         store(api)
         assert look(api)["hit"] == "exact"
+
+    def test_waiting_is_one_look_up(self, api, tenant):
+        look(api)
+        look(api, wait=0.3)
+        done()
+        assert llm_cache.usage(tenant.id).counts["miss"] == 2
+
+    def test_a_reader_does_not_keep_others_waiting(self, api, tenant):
+        reader = Api(make_key(tenant, "read"))
+        assert reader.post("/v1/cache/lookup", ASKED).body["compute"] is False
+        assert look(api)["compute"]
 
     def test_semantic_look_ups_too(self, api):
         assert [look(api, semantic=True)["compute"] for _ in range(2)] == [True, False]
@@ -301,11 +321,25 @@ class TestUsage:
         assert usage["counts"] == {"miss": 1, "exact": 2, "saved_tokens": 80}
 
 
+class TestOddInput:
+    def test_a_message_as_long_as_a_picture(self, api):
+        asked = asking("x" * 200_000)
+        store(api, asked)
+        assert look(api, asked)["hit"] == "exact"
+
+    def test_an_answer_larger_than_a_working_memory_entry(self, api):
+        store(api, response="x" * 400_000)
+        assert look(api)["hit"] == "exact"
+
+    def test_a_usage_that_is_no_number(self, api):
+        store(api, response={"usage": {"total_tokens": True}})
+
+
 class TestBadInput:
     @pytest.mark.parametrize(
         ("change", "field"),
         [({"model": ""}, "model"), ({"model": 1}, "model"), ({"messages": []}, "messages"), ({"messages": "x"}, "messages"),
-         ({"messages": [{}]}, "messages"), ({"messages": [1]}, "messages.0"), ({"parameters": []}, "parameters"),
+         ({"messages": [{}]}, "messages"), ({"messages": [1]}, "messages"), ({"parameters": []}, "parameters"),
          ({"ttl": 0}, "ttl"), ({"memory_ids": ["x"]}, "memory_ids.0"), ({"tags": "x"}, "tags")],
     )  # fmt: skip
     def test_what_is_stored(self, api, change, field):

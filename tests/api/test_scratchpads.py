@@ -239,7 +239,7 @@ class TestPromotion:
         assert str(memory.pk) == told["memory_id"]
         assert (memory.content, memory.kind, memory.tier) == (FACTS[0], "observation", 2)
         assert (memory.agent_id, memory.user_id, memory.importance_explicit) == ("scout", "ann", 0.7)
-        assert memory.conversation.key == "s1"
+        assert memory.metadata["promoted_from"]["scratchpad"] == "s1"
         assert memory.occurred_at == moment_of(entry["id"])
         assert memory.external_id == f"scratchpad:s1:{entry['id']}"
         link = {"scratchpad": "s1", "entry": entry["id"], "part": "observations"}
@@ -291,7 +291,7 @@ class TestPromotion:
         for status in ("promoted", "present"):
             assert statuses(api.post(f"{path}/promote", {})) == [status]
         [memory] = memories(tenant)
-        assert memory.conversation.key == "s" * 200
+        assert memory.metadata["promoted_from"]["scratchpad"] == "s" * 200
 
     def test_nothing_is_audited_that_was_not_remembered(self, api, tenant, monkeypatch):
         [entry] = ids(api, FACTS[0])

@@ -57,6 +57,16 @@ def test_what_was_forgotten_or_changed_is_not_spoken_of(api, tenant):
     assert "Paul Miller" in names(api)
 
 
+def test_a_turn_in_the_place_of_a_forgotten_one_is_read(api):
+    say(api, "I met Paul Miller.")
+    [secret] = say(api, "Robert Fleming has a secret illness.")
+    assert "Robert Fleming" in names(api)
+    api.delete(f"/v1/memories/{secret}")
+    say(api, "I met Martha Jones.")
+    assert "Robert Fleming" not in names(api)
+    assert "Martha Jones" in names(api)
+
+
 def test_the_rendering_keeps_to_its_budget(api):
     say(api, *(f"I met {name} Miller." for name in ("Robert", "Susan", "Paul", "Maria")))
     assert len(api.get(PATH, budget=40).body["rendering"]) <= 40

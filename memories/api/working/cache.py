@@ -32,11 +32,13 @@ class AskedField(serializers.ListField):
     default_error_messages = {"role": "Each message is an object with a role."}
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(child=JsonObjectField(), min_length=1, max_length=MOST_MESSAGES, **kwargs)
+        # A picture within a message is as long as a request may be.
+        child = AnyJsonField(limit="DATA_UPLOAD_MAX_MEMORY_SIZE")
+        super().__init__(child=child, min_length=1, max_length=MOST_MESSAGES, **kwargs)
 
     def to_internal_value(self, data: Any) -> list[Any]:
         messages: list[Any] = super().to_internal_value(data)
-        if not all(isinstance(each.get("role"), str) for each in messages):
+        if not all(isinstance(each, dict) and isinstance(each.get("role"), str) for each in messages):
             self.fail("role")
         return messages
 
@@ -51,7 +53,7 @@ class RequestInput(serializers.Serializer[Any]):
 
 
 class StoreInput(RequestInput):
-    response = AnyJsonField()
+    response = AnyJsonField(limit="MEMOS_LLM_CACHE_MAX_ENTRY_BYTES")
     ttl = TtlField(required=False)
     tags = serializers.ListField(child=StrictCharField(max_length=100), max_length=100, required=False)
     memory_ids = serializers.ListField(
@@ -163,6 +165,7 @@ class LookupView(TenantView):
             self.tenant(data.get("tenant_id")),
             request_of(data),
             semantic=data.get("semantic", False),
+            claim=self.caller.may("write"),
             threshold=data.get("threshold"),
             wait=data.get("wait", 0.0),
         )

@@ -33,6 +33,11 @@ class AnyJsonField(serializers.Field[Any, Any, Any, Any]):
         "surrogate": "Must be text that UTF-8 can hold.",
     }
 
+    def __init__(self, *, limit: str = "MEMOS_WORKING_MAX_BYTES", **kwargs: Any) -> None:
+        """``limit`` is the setting that says how many bytes it may have."""
+        super().__init__(**kwargs)
+        self.limit = limit
+
     def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
         """Null is a value like any other."""
         return (False, data) if data is None else super().validate_empty_values(data)
@@ -41,8 +46,9 @@ class AnyJsonField(serializers.Field[Any, Any, Any, Any]):
         if deeper_than(data, MAX_DEPTH):
             self.fail("depth")
         try:
-            if len(orjson.dumps(data)) > settings.MEMOS_WORKING_MAX_BYTES:
-                self.fail("size", most=settings.MEMOS_WORKING_MAX_BYTES)
+            most = getattr(settings, self.limit)
+            if len(orjson.dumps(data)) > most:
+                self.fail("size", most=most)
         except TypeError:
             self.fail("surrogate")
         return data

@@ -31,6 +31,8 @@ from memos_project.tenancy.callers import TenantInfo
 
 log = structlog.get_logger(__name__)
 
+# Bytes that Redis takes for an answer beside its text, and for its place in a set, about.
+OVERHEAD, OVERHEAD_OF_A_SET = 500, 150
 # While waiting for somebody else's answer, it is looked for this often.
 LOOK_SECONDS = 0.05
 
@@ -93,7 +95,7 @@ def put(
     if missing := [str(each) for each in memory_ids if each not in versions]:
         raise InvalidInput(f"There is no such memory: {', '.join(missing[:5])}.", field="memory_ids")
     written, prompt = to_json(response), request.prompt or ""
-    size = len(written) + len(prompt)
+    size = len(written) + len(prompt.encode())
     if size > settings.MEMOS_LLM_CACHE_MAX_ENTRY_BYTES:
         raise InvalidInput(
             f"{size} bytes; an entry may have {settings.MEMOS_LLM_CACHE_MAX_ENTRY_BYTES}.", field="response"
@@ -110,7 +112,9 @@ def put(
         "model": request.model,
         "memories": to_json({str(each): version for each, version in versions.items()}),
         "tokens": _tokens(response, written),
+        "sets": "\0".join(sets),
     }
+    size += OVERHEAD + sum(OVERHEAD_OF_A_SET + len(each) for each in sets)
     key = request.key
     with writing():
         gone = run(
@@ -145,7 +149,7 @@ def lookup(
             patience = time.monotonic() + wait
             while may_wait and found.retry_after and time.monotonic() < patience:
                 time.sleep(LOOK_SECONDS)
-                found = _exact(tenant, request, claim=claim)
+                found = _exact(tenant, request, claim=claim, counted=False)
     metrics.LLM_CACHE.labels(outcome=found.outcome).inc()
     metrics.LLM_CACHE_SAVED.inc(found.saved_tokens)
     return found
@@ -166,7 +170,7 @@ def _lookup_once(
     return alike
 
 
-def _exact(tenant: TenantInfo, request: Request, *, claim: bool) -> Found:
+def _exact(tenant: TenantInfo, request: Request, *, claim: bool, counted: bool = True) -> Found:
     key = request.key
     token = secrets.token_hex(8) if claim else ""
     held: list[Any]
@@ -179,7 +183,7 @@ def _exact(tenant: TenantInfo, request: Request, *, claim: bool) -> Found:
                 _flight(tenant.id, key),
                 _name(tenant.id, "counts"),
             ],
-            [key, token, int(1000 * settings.MEMOS_LLM_CACHE_LEASE_SECONDS)],
+            [key, token, int(1000 * settings.MEMOS_LLM_CACHE_LEASE_SECONDS), int(counted)],
         ),
         [1],
     )
@@ -280,7 +284,13 @@ def drop(
         for start in range(0, len(ordered), 500):
             some = ordered[start : start + 500]
             accounts = [_name(tenant_id, each) for each in ("used", "ends", "sizes", "total")]
-            dropped += int(run("llm_drop", [*accounts, *(_entry(tenant_id, key) for key in some)], some))
+            dropped += int(
+                run(
+                    "llm_drop",
+                    [*accounts, *(_entry(tenant_id, key) for key in some)],
+                    [_name(tenant_id, ""), *some],
+                )
+            )
     prompts.drop(tenant_id, ordered)
     return dropped
 
@@ -341,7 +351,7 @@ def _tokens(response: Any, written: bytes) -> int:
     """What the model charged for by its own account, or an estimate by the length of the answer."""
     said = response.get("usage") if isinstance(response, dict) else None
     total = said.get("total_tokens") if isinstance(said, dict) else None
-    return total if isinstance(total, int) and 0 <= total < 10**9 else len(written) // CHARACTERS_PER_TOKEN
+    return total if type(total) is int and 0 <= total < 10**9 else len(written) // CHARACTERS_PER_TOKEN
 
 
 def _count(tenant_id: UUID, **changes: int) -> None:

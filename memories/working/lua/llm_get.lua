@@ -1,6 +1,6 @@
 -- The answer stored under a key, which is thereby used; or else a lease to compute it, for whoever is first.
 -- Counts what it found. KEYS: entry, used, flight, counts
--- ARGV: key, token of the caller ('' wants no lease), milliseconds of the lease
+-- ARGV: key, token of the caller ('' wants no lease), milliseconds of the lease, 0 where a miss does not count
 -- Answers {fields} or {lease: 1 for the caller, 0 for nobody, or the milliseconds another one's has left}.
 local entry, used, flight, counts = unpack(KEYS)
 local fields = redis.call('HMGET', entry, 'response', 'prompt', 'memories', 'tokens')
@@ -11,7 +11,9 @@ if fields[1] then
     redis.call('HINCRBY', counts, 'saved_tokens', fields[4])
     return fields
 end
-redis.call('HINCRBY', counts, 'miss', 1)
+if ARGV[4] == '1' then
+    redis.call('HINCRBY', counts, 'miss', 1)
+end
 if ARGV[2] == '' then
     return {0}
 end

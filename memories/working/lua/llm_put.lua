@@ -9,6 +9,9 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local function strike_off(each)
+    for set in string.gmatch(redis.call('HGET', prefix .. 'e:' .. each, 'sets') or '', '[^%z]+') do
+        redis.call('SREM', prefix .. set, each)
+    end
     redis.call('DECRBY', total, redis.call('HGET', sizes, each) or 0)
     redis.call('HDEL', sizes, each)
     redis.call('ZREM', used, each)
