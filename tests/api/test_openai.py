@@ -205,6 +205,32 @@ class TestSingleFlight:
         assert statuses == [200] * 4
         assert len(service.asked) == 1
 
+    @pytest.mark.django_db(transaction=True)
+    def test_who_may_not_wait_is_told_so(self, tenant, service, settings):
+        settings.MEMOS_WAITERS = 0
+        service.pause = 0.5
+        key, statuses = make_key(tenant), []
+        first = threading.Thread(target=lambda: statuses.append(ask(Api(key)).status))
+        first.start()
+        time.sleep(0.2)
+        assert ask(Api(key)).status == 503
+        first.join()
+        assert statuses == [200]
+        assert len(service.asked) == 1
+
+    @pytest.mark.django_db(transaction=True)
+    def test_calls_leave_threads_for_the_others(self, tenant, service, monkeypatch):
+        monkeypatch.setattr(upstream, "_calls", threading.BoundedSemaphore(1))
+        service.pause = 0.5
+        key, statuses = make_key(tenant), []
+        first = threading.Thread(target=lambda: statuses.append(ask(Api(key)).status))
+        first.start()
+        time.sleep(0.2)
+        assert ask(Api(key), messages=[{"role": "user", "content": "Something else."}]).status == 503
+        first.join()
+        assert statuses == [200]
+        assert ask(Api(key), messages=[{"role": "user", "content": "Something else."}]).status == 200
+
     def test_a_failure_lets_the_next_one_try(self, api, service):
         service.status = 500
         ask(api)

@@ -166,21 +166,21 @@ class TestLimits:
         assert api.get(f"{PATH}/l").body["value"] == ["x" * 80]
 
     def test_a_tenant_has_a_quota(self, tenant, settings):
-        settings.MEMOS_WORKING_QUOTA_BYTES = 1000
+        settings.MEMOS_WORKING_QUOTA_BYTES = 9 * 350 + 1000
         for n in range(8):
             keyvalue.put(tenant, "tenant", str(n), "x" * 100, ttl=60)
         with pytest.raises(keyvalue.Conflict):
             keyvalue.put(tenant, "tenant", "9", "x" * 200, ttl=60)
         keyvalue.put(tenant, "tenant", "0", "", ttl=60)  # what is replaced makes room
         keyvalue.put(tenant, "tenant", "9", "x" * 100, ttl=60)
-        assert keyvalue.used(tenant.id) <= 1000
+        assert keyvalue.used(tenant.id) <= 9 * 350 + 1000
 
     def test_what_has_expired_takes_no_room(self, tenant, settings):
-        settings.MEMOS_WORKING_QUOTA_BYTES = 10_000
+        settings.MEMOS_WORKING_QUOTA_BYTES = 80 * 500
         for n in range(80):
             keyvalue.put(tenant, "tenant", str(n), "x" * 100, ttl=0.05)
         time.sleep(0.06)
-        keyvalue.put(tenant, "tenant", "k", "x" * 9000, ttl=60)
+        keyvalue.put(tenant, "tenant", "k", "x" * 39_000, ttl=60)
         assert accounted(tenant)[1:] == (1, 1, 1)
 
     @given(
@@ -204,7 +204,7 @@ class TestLimits:
             except (keyvalue.Conflict, keyvalue.NotFound):
                 pass
         listed, _ = keyvalue.list_entries(tenant.id, "tenant", after="", limit=10)
-        expected = sum(each.size + len("tenant\0") + len(each.key) for each in listed)
+        expected = sum(350 + each.size + len("tenant\0") + len(each.key) for each in listed)
         assert accounted(tenant) == (expected, len(listed), len(listed), len(listed))
 
 

@@ -20,7 +20,7 @@ from memories.working import llm_cache
 from memories.working.llm_cache import upstream
 from memos_project.api.fields import StrictBooleanField, StrictCharField
 from memos_project.api.views import TenantView, validated
-from memos_project.errors import MemosError
+from memos_project.errors import MemosError, Unavailable
 from memos_project.tenancy.callers import TenantInfo
 
 log = structlog.get_logger(__name__)
@@ -81,6 +81,10 @@ class CompletionsView(TenantView):
             )
             if found.hit:
                 return _from_cache(found, wants_stream=data.get("stream", False))
+            if found.turned_away:
+                raise Unavailable(
+                    "Somebody else asks the same just now, and too many wait: try again in a moment."
+                )
         keep: Keep = partial(_keep, tenant, asked) if mode != "off" else _keep_nothing
         return _streamed(body, keep) if data.get("stream") else _whole(body, keep)
 

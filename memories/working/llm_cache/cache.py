@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -62,6 +62,8 @@ class Found:
     retry_after: float | None = None
     degraded: bool = False
     saved_tokens: int = 0
+    turned_away: bool = False
+    """Whether it wanted to wait, and too many did already."""
 
     @property
     def outcome(self) -> str:
@@ -146,6 +148,7 @@ def lookup(
     found = _lookup_once(tenant, request, semantic, threshold, claim)
     if wait and found.retry_after:
         with place() as may_wait:
+            found = replace(found, turned_away=not may_wait)
             patience = time.monotonic() + wait
             while may_wait and found.retry_after and time.monotonic() < patience:
                 time.sleep(LOOK_SECONDS)

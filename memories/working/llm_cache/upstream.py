@@ -6,6 +6,7 @@ Chunks are those of the Chat Completions API: server-sent events, each a ``chat.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from threading import BoundedSemaphore
 from typing import Any
 
 import httpx
@@ -16,6 +17,8 @@ from django.conf import settings
 from memos_project.errors import Unavailable
 
 log = structlog.get_logger(__name__)
+
+_calls = BoundedSemaphore(settings.MEMOS_OPENAI_UPSTREAM_CALLS)
 
 DONE = b"data: [DONE]\n\n"
 
@@ -28,10 +31,16 @@ def _http() -> httpx.Client:
 
 @contextmanager
 def asked(body: Mapping[str, Any]) -> Iterator[httpx.Response]:
-    """The upstream's answer to a request, its body not yet read; raises Unavailable where there is none."""
+    """The upstream's answer to a request, its body not yet read.
+
+    Raises Unavailable where there is none, or as many calls are under way as this process may make at once: each
+    takes a thread from all other requests.
+    """
     if not settings.MEMOS_OPENAI_UPSTREAM_URL:
         raise Unavailable("No upstream is configured: set MEMOS_OPENAI_UPSTREAM_URL.")
     key = settings.MEMOS_OPENAI_UPSTREAM_KEY
+    if not _calls.acquire(blocking=False):
+        raise Unavailable("Too many calls of the language model are under way; try again in a moment.")
     try:
         with _http().stream(
             "POST",
@@ -46,6 +55,8 @@ def asked(body: Mapping[str, Any]) -> Iterator[httpx.Response]:
     except httpx.HTTPError as error:
         log.warning("the upstream did not answer", error=str(error))
         raise Unavailable("The language model's service does not answer; try again in a moment.") from error
+    finally:
+        _calls.release()
 
 
 def completion_of(chunks: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -3,6 +3,8 @@
 -- ARGV: what to do, member (scope NUL key), milliseconds to live ('' keeps what it has, or takes the default),
 --       default milliseconds, version it must have ('' any, 0 none), most bytes of an entry, most bytes of the tenant,
 --       payload (JSON)
+-- What Redis takes for an entry beside its text, about: its keys, hash and places in the indexes.
+local OVERHEAD = 350
 local entry = KEYS[5]
 local what, member, ttl, default_ttl, expected, most, quota, payload = unpack(ARGV)
 
@@ -48,7 +50,7 @@ end
 if #json > tonumber(most) then
     return {'large', #json}
 end
-local size = #member + #json
+local size = OVERHEAD + #member + #json
 if not has_room(member, size, quota) then
     return {'full'}
 end
