@@ -57,9 +57,12 @@ class TestJoining:
             assert ada.token.encode() not in client().dump(key)
 
     def test_a_name_is_one_agents(self, api, ada):
-        for headers in ({}, {"x-agent-token": "wrong"}, {"x-agent-token": "ä\x80 "}):
+        for headers in ({}, {"x-agent-token": "w" * 43}):
             answer = api.post(f"{PATH}/agents", {"agent": "ada"}, headers=headers)
             assert (answer.status, answer.fields) == (409, ["agent"])
+        for token in ("wrong", "ä\x80 "):
+            answer = api.post(f"{PATH}/agents", {"agent": "ada"}, headers={"x-agent-token": token})
+            assert (answer.status, answer.fields) == (403, ["x-agent-token"])
         again = api.post(f"{PATH}/agents", {"agent": "ada"}, headers=ada.headers)
         assert (again.status, again.body) == (200, {"agent": "ada", "token": ada.token})
 

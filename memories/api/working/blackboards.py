@@ -1,5 +1,6 @@
 """Blackboards over HTTP: parse, call, render."""
 
+import re
 from dataclasses import asdict
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from memories.api.working.views import TENANT_ID
 from memories.working import blackboards
 from memories.working.blackboards import BEGINNING, TOKEN_HEADER
 from memos_project.api.views import TenantView, validated
+from memos_project.errors import Forbidden
 
 BOARD = OpenApiParameter(
     "board",
@@ -21,9 +23,10 @@ BOARD = OpenApiParameter(
     OpenApiParameter.PATH,
     description="The task's name: 1 to 200 characters, none of them a slash or a control character.",
 )
+TOKEN_FORM = re.compile("[A-Za-z0-9_-]{43}")
 TOKEN = OpenApiParameter(
     TOKEN_HEADER,
-    {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"},
+    {"type": "string", "pattern": f"^{TOKEN_FORM.pattern}$"},
     OpenApiParameter.HEADER,
     description="The token that an agent was given when it joined: whoever sends it acts as that agent.",
 )
@@ -37,7 +40,10 @@ def board_of(name: str) -> str:
 
 
 def token_of(request: Request) -> str:
-    return request.headers.get(TOKEN_HEADER, "")
+    token = request.headers.get(TOKEN_HEADER, "")
+    if token and not TOKEN_FORM.fullmatch(token):
+        raise Forbidden("This is not the token of an agent of this blackboard.", field=TOKEN_HEADER)
+    return token
 
 
 class BlackboardsView(TenantView):
