@@ -26,18 +26,18 @@ from memories.working.likeness.vocabulary import (
     UNITS,
     WHICH_PERIOD,
 )
+from memories.working.likeness.writing import CLOSING, EDGES, ENDS, OPENING, Writing, read_writing
 
 _TOKEN = re.compile(r"(?:(?<![\w.)])-)?\.?\d+(?:[.,:]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)*(?:\+\+|#)?|!=|[^\w\s]")
 _THOUSANDS = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 # An address, a path, a name in code or of a product: one word, whatever punctuation is in it.
 _IDENTIFIER = re.compile(r"[@_\\]|\w[./:]+[^\W\d]|[^\W\d]\d|\d[^\W\d]+\d|[a-z][A-Z]")
 _INITIALS = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")  # a.m, U.S
-_QUOTED = re.compile(r'"([^"]*)"|“([^“”]*)”|«([^«»]*)»|`([^`]*)`')
-_EDGES = "\"'“”«»`()[]{}<>,;:.!?…*-–—"
-_OPENING = ('"', "'", "“", "«", "`", "(")
-_CLOSING = "\"'”»`)]}*"
-_ENDS = (".", "!", "?", ":", ";", "…")
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "−": "-"})
+_RAISED = re.compile(r"[⁰¹²³⁴-⁹⁺⁻]+")
+_FRACTION = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞])")
+_RANGE = re.compile(r"(?<=\d)(?:-|\s?–\s?)(?=\d)")
+_WORD = re.compile(r"[^\W\d_]+(?:'s\b|(?<=s)'(?=\s+\w))?|\d+")
 _TIMES = re.compile(r"(?<=\d)\s*\*\s*(?=\d)")
 _MINUS = re.compile(r"(?<=\d) - (?=\d)|(?<=\b\w) - (?=\w\b)")
 _OVER = re.compile(r"(?<=\d)\s*/\s*(?=\d)")
@@ -70,14 +70,24 @@ class Prompt:
     dates: frozenset[str]
     names: frozenset[str]
     """Names, identifiers and quoted words, in lower case."""
+    ranges: frozenset[tuple[str, str, str]]
+    """Numbers with what joins them: 3 to 5."""
+    owners: tuple[str, ...]
+    """As "wife" in "my wife's brother" and "the brother of my wife"."""
+    belongings: frozenset[str]
+    writing: Writing
 
 
 def read(text: str) -> Prompt:
     """Read a prompt; any string will do."""
+    text = _FRACTION.sub(" ", _RAISED.sub(r"^\g<0>", text))  # or NFKC makes 102 of 10² and 21/2 of 2½
     text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES)
-    spelt, names = _spell(_OVER.sub(" ÷ ", _TIMES.sub(" times ", _MINUS.sub(" minus ", text))))
+    text = _RANGE.sub(" to ", _MINUS.sub(" minus ", _TIMES.sub(" times ", text)))
+    writing = read_writing(text)
+    spelt, names = _spell(_OVER.sub(" ÷ ", text))
     words = _count(_rephrase(spelt))
     stems = tuple(stem(word) for word in words)
+    owners, belongings = _belongings(text)
     return Prompt(
         spelt=frozenset(spelt),
         words=tuple(words),
@@ -86,7 +96,11 @@ def read(text: str) -> Prompt:
         numbers=tuple(word for word in words if _is_number(word)),
         units=Counter(pair for pair in pairwise(words) if _is_number(pair[0]) and pair[1] in UNITS),
         dates=frozenset(_dates(words)),
-        names=frozenset(names) | {word for quote in _QUOTED.finditer(text) for word in _words(quote[0])},
+        names=frozenset(names) | {word for quote in writing.quoted for word in _words(quote)},
+        ranges=frozenset(_ranges(words)),
+        owners=owners,
+        belongings=belongings,
+        writing=writing,
     )
 
 
@@ -97,7 +111,7 @@ def _spell(text: str) -> tuple[list[str], set[str]]:
     shouted = text.isupper()
     starts = True
     for chunk in text.split():
-        core = chunk.strip(_EDGES)
+        core = chunk.strip(EDGES)
         if _INITIALS.fullmatch(core):
             core = core.replace(".", "")
             words += _spellings(core)
@@ -106,9 +120,9 @@ def _spell(text: str) -> tuple[list[str], set[str]]:
             names.add(core.casefold())
         else:
             words += _words(chunk)
-        if not shouted and _is_name(core, starts=starts or chunk.startswith(_OPENING)):
+        if not shouted and _is_name(core, starts=starts or chunk.startswith(OPENING)):
             names.update(list(_words(core))[:1])
-        starts = chunk.rstrip(_CLOSING).endswith(_ENDS)
+        starts = chunk.rstrip(CLOSING).endswith(ENDS)
     return words, names
 
 
@@ -176,6 +190,42 @@ def _is_number(word: str) -> bool:
     return word[-1:].isdigit() and word[0] in "-x0123456789"
 
 
+def _ranges(words: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    places = zip(("", *words), words, words[1:], words[2:], strict=False)
+    for last, number, joint, other in places:
+        joins = joint in PHRASING and joint not in MONTHS_OR_VERBS and (joint != "and" or last == "between")
+        if joins and _is_number(number) and _is_number(other):
+            yield number, "to" if joint == "and" else joint, other
+
+
+def _belongings(text: str) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The owners in "my wife's brother" and "the brother of my wife", and what is theirs."""
+    owners: dict[str, None] = {}
+    things: set[str] = set()
+    run: list[str] = []
+    owning = owned = False
+    for word in _WORD.findall(text.casefold()):
+        name, mark, _ = word.partition("'")
+        if name in PHRASING or name in AUXILIARIES:
+            if name == "of":
+                things.update(run)
+            # "of the house", "my wife's own house": what it is comes after these.
+            owning, owned, run = name == "of" or (owning and not run), owned and not run, []
+            continue
+        run.append(canonical(stem(name)))
+        if owned:
+            things.add(run[-1])
+        if owning or mark:
+            owners[run[-1]] = None
+        if mark:
+            owning, owned, run = False, True, []
+    return tuple(owners), frozenset(things)
+
+
+def canonical(root: str) -> str:
+    return SYNONYMS.get(root, root)
+
+
 def _dates(words: Sequence[str]) -> Iterator[str]:
     for last, word, after in zip(("", *words), words, (*words[1:], ""), strict=False):
         if word in DATES:
@@ -190,4 +240,4 @@ def _content(words: Sequence[str], stems: Sequence[str]) -> Iterator[str]:
     for word, root in zip(words, stems, strict=True):
         known = word in PHRASING or root in PHRASING_STEMS or word in AUXILIARIES or word in NEGATORS
         if not (known or _is_number(word)):
-            yield SYNONYMS.get(root, root)
+            yield canonical(root)

@@ -115,7 +115,7 @@ _OPPOSITES = _groups(
     # who
     "everyone/nobody male/female man/woman boy/girl mother/father brother/sister son/daughter husband/wife buyer/seller "
     "lender/borrower tenant/landlord employer/employee teacher/student doctor/patient client/server sender/recipient "
-    "row/column"
+    "row/column as/than"
 )
 
 ARTICLES = frozenset({"a", "an", "the", "some", "any"})
@@ -144,6 +144,46 @@ _KINDS = {
     "how old": "age year",
     "how": "way like difference differ method process",
 }
+
+# What is possible, demanded, advised, expected and wished; asking politely or for a way says none of them.
+MODALS = _by_form(
+    "can could may might able possible allowed", "must required necessary mandatory obliged", "need needs needed",
+    "should shall ought", "will would", "want wants",
+)
+POLITE = _words("can could will would")
+WISHES = _words("need want would")
+
+# These say something of the next word.
+FOCUSING = _words("only even too")
+PREPOSITIONS = _words("about at by for from in into of off on onto out through to toward towards with within upon")
+SAME_PREPOSITIONS = [
+    {*pair}
+    for pair in _groups("about/on about/of of/for of/in in/into into/to in/within on/upon on/onto on/of toward/towards")
+]
+
+# Hardly a sentence of English is without one; they are rare in other languages.
+ENGLISH = _words(
+    "the of and what how are does did can could should would must may your this that these with for from you it its where "
+    "when why which who there have not into than my if whether about because please"
+)
+
+# Names that in small letters are ordinary words; and, from "sie", German pronouns that address someone by a capital.
+PROPER = _words(
+    "polish turkey china march may august will mark bill grace hope rose jack frank bob rob nick sue gene dean grant art "
+    "guy mobile reading nice bath cork job lima chad jersey guinea cologne pole swede lent catholic democratic republican "
+    "liberal conservative orthodox titanic bush mercury mars rust go swift ruby apple shell target gap meta orange visa "
+    "delta word access windows teams sie ihr ihre ihnen ihren ihrem"
+)
+# Of these, what is surely the name after "in".
+TOOLS = _words("rust go swift ruby windows access teams")
+# Abbreviations that in small letters are words.
+SPELT_OUT = _words("us it who aids act sat add ram pet cat rest soap ice arm era mad sad care fast smart")
+CASED_UNITS = _words("kb kB Kb KB Mb MB Gb GB Tb TB mW MW mV MV mHz MHz mg Mg mm Mm ms Ms")
+# Who asks for this asks about the writing itself.
+ABOUT_WRITING = _words(
+    "correct proofread punctuate punctuation grammar grammatical grammatically spell spelling spelled capitalize capitalise "
+    "capitalization typo typos apostrophe apostrophes comma commas letters characters case rewrite edit"
+)
 
 # How the answer shall look; only after one of the leads is such a word about the answer and not the subject.
 FORMATS = _by_form(
@@ -175,6 +215,10 @@ PHRASES = tuple((re.compile(rf"(?<!\S)(?:{pattern})(?!\S)"), words) for pattern,
     (r"(?:is it|would it be) (?:possible|ok|okay) to", "can i"),
     (r"(?:is it|would it be) better to", "should i"),
     (r"am i allowed to", "may i"),
+    (r"(?:am i (?:required|obliged)|is it (?:necessary|mandatory)) to", "must i"),
+    (r"is it a good idea to", "should i"),
+    (r"(?:is|are) ((?:\w+ ){1,4})going to", r"will \1"),
+    (r"a few", "several"),
     (r"would you (?:say|call)", "is"),
     (r"how do (?:you|i) say", "translate"),
     (r"(?:at )?what time", "when"),

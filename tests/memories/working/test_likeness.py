@@ -35,6 +35,12 @@ PAIRS = Path(__file__).parents[3] / "benchmarks/data/prompt_pairs.jsonl"
         ("dates", "Was it windy yesterday?", "Was it windy today?"),
         ("dates", "Show the costs of last year", "Show the costs of this year"),
         ("numbers", "Who ruled Spain in 1808?", "Who ruled Spain in 1815?"),
+        ("numbers", "The score was 2-4", "The score was 2 4"),
+        ("numbers", "Round 7,000 down", "Round 7.000 down"),
+        ("names", "Install v2.4", "Install v24"),
+        ("numbers", "The bus at 9:45", "The bus at 945"),
+        ("numbers", "Is 8% of it enough?", "Is 8 of it enough?"),
+        ("numbers", "What is 10²?", "What is 102?"),
         ("names", "Which bridges cross the river in Porto?", "Which bridges cross the river in Bilbao?"),
         ("names", "What does shutil.move return?", "What does shutil.copy return?"),
         ("names", "Delete /var/log/old.txt", "Delete /var/log/new.txt"),
@@ -46,6 +52,13 @@ PAIRS = Path(__file__).parents[3] / "benchmarks/data/prompt_pairs.jsonl"
         ("tense", "Where is my suitcase?", "Where was my suitcase?"),
         ("scope", "Is the key on the mat?", "Is the key under the mat?"),
         ("question", "What can I paint with chalk?", "How do I paint with chalk?"),
+        ("modality", "Must guests pay?", "May guests pay?"),
+        ("modality", "Should I salt the water?", "Must I salt the water?"),
+        ("modality", "Can pupils leave early?", "Must pupils leave early?"),
+        ("modality", "It may snow on Monday", "It will snow on Monday"),
+        ("modality", "What could we have cooked?", "What should we have cooked?"),
+        ("modality", "Do I have to queue?", "Can I queue?"),
+        ("modality", "Am I allowed to vote?", "Am I required to vote?"),
         ("persons", "What is my name?", "What is your name?"),
         ("persons", "Who am I?", "Who are you?"),
         ("persons", "What did she reply?", "What did he reply?"),
@@ -65,6 +78,14 @@ PAIRS = Path(__file__).parents[3] / "benchmarks/data/prompt_pairs.jsonl"
         ("order", "Did Disney buy Pixar?", "Was Disney bought by Pixar?"),
         ("order", "My neighbour owes me an apology", "I owe my neighbour an apology"),
         ("order", "Simplify x - y", "Simplify y - x"),
+        ("order", "Is my aunt's tailor here?", "Is my tailor's aunt here?"),
+        ("order", "Ada's cousin's horse", "Ada's horse's cousin"),
+        ("order", "Our cook's boss's car", "Our boss's cook's car"),
+        ("order", "The author of the editor", "The editor of the author"),
+        ("order", "Which cat owners feed foxes?", "Which foxes feed cat owners?"),
+        ("order", "Katze jagt Maus", "Maus jagt Katze"),
+        ("order", "Pedro llama a Lucía", "Lucía llama a Pedro"),
+        ("order", "Die kleine Katze jagt die Maus", "Die Maus jagt die kleine Katze"),
         ("question", "Who built the lighthouse?", "When was the lighthouse built?"),
         ("question", "How many bees are in a hive?", "Why are bees in a hive?"),
         ("question", "Should I prune the roses?", "How should I prune the roses?"),
@@ -72,6 +93,30 @@ PAIRS = Path(__file__).parents[3] / "benchmarks/data/prompt_pairs.jsonl"
         ("names", "Describe the heart", "Describe the heart in French"),
         ("numbers", "Describe the heart", "Describe the heart in one sentence"),
         ("scope", "What should a visitor eat?", "What should a diabetic visitor eat?"),
+        ("scope", "Why do only nurses work here?", "Why do nurses only work here?"),
+        ("scope", "Is the tea too hot?", "Is the tea hot?"),
+        ("preposition", "Is the spoon in the drawer?", "Is the spoon on the drawer?"),
+        ("preposition", "Sail to Malta on Friday", "Sail from Malta on Friday"),
+        ("symbols", "What is p == q?", "What is p = q?"),
+        ("symbols", "What is p && q?", "What is p & q?"),
+        ("symbols", "What is p ** q?", "What is q ** p?"),
+        ("symbols", "What does max(p, q) give?", "What does max(q, p) give?"),
+        ("symbols", "Show [p, q]", "Show (p, q)"),
+        ("symbols", "What does !ready mean?", "What does ready mean?"),
+        ("symbols", "Delete ./dist", "Delete /dist"),
+        ("symbols", "She wrote :) to me", "She wrote :( to me"),
+        ("case", "Is the law good for US farmers?", "Is the law good for us farmers?"),
+        ("case", "Which Polish words are rude?", "Which polish words are rude?"),
+        ("case", "Why is IT so slow?", "Why is it so slow?"),
+        ("case", "who likes polish?", "Who likes Polish?"),
+        ("case", "Kennen Sie Graz?", "Kennen sie Graz?"),
+        ("case", "Is a 50 Mb file big?", "Is a 50 MB file big?"),
+        ("case", "What does sort -r do?", "What does sort -R do?"),
+        ("case", "Where is newList set?", "Where is newlist set?"),
+        ("quotes", 'Say "yes, sir"', 'Say "yes sir"'),
+        ("quotes", "What is `p` here?", "What is 'p' here?"),
+        ("quotes", "Correct: its cold", "Correct: it's cold"),
+        ("quotes", "Is the comma right in: stop, thief", "Is the comma right in: stop thief"),
         ("words", "How do I peel a mango?", "How do I store a mango?"),
         ("words", "Is 4 < 9?", "Is 4 > 9?"),
         ("words", "I feel 😀 about it", "I feel 😡 about it"),
@@ -100,6 +145,23 @@ def test_another_question(guard, stored, asked):
         ("My kettle leaks, what can I do?", "What can I do if my kettle leaks?"),
         ("Can I buy a used kayak?", "May I purchase a used kayak?"),
         ("How many legs do spiders have?", "How many legs does a spider have?"),
+        ("What is our uncle's address?", "What is the address of our uncle?"),
+        ("Read verses 2-4", "Read verses 2 to 4"),
+        ("What happened between 1815 and 1848?", "What happened from 1815 to 1848?"),
+        ("Could you please draw a fox?", "Draw a fox"),
+        ("How can I draw a fox?", "How do I draw a fox?"),
+        ("How could I draw a fox?", "How can I draw a fox?"),
+        ("Must I wear a helmet?", "Do I have to wear a helmet?"),
+        ("When should I sow peas?", "When do I sow peas?"),
+        ("how do i copy a file to s3 on aws", "How do I copy a file to S3 on AWS?"),
+        ("HOW DO I POLISH SILVER", "How do I polish silver?"),
+        ("Where Does It Snow In May", "where does it snow in may?"),
+        ("how do i sort a list in ruby", "How do I sort a list in Ruby?"),
+        ("Is the french revolution over?", "Is the French Revolution over?"),
+        ("What does p == q mean?", "Explain what p == q means"),
+        ("What does max( p, q ) give?", "What does max(p, q) give?"),
+        ('Who sang "Imagine"?', "Who sang Imagine?"),
+        ("wo liegt der höchste berg", "Wo liegt der höchste Berg?"),
         ("", "   "),
     ],
 )
@@ -108,11 +170,11 @@ def test_the_same_question(stored, asked):
     assert differs(asked, stored) is None
 
 
-texts = st.text() | st.text(alphabet="aA1-.,:'\"“%$@/_ \n\t+*¬½ﷺ༪")
+texts = st.text() | st.text(alphabet="aA1-.,:'\"“%$@/_ \n\t+*¬½²ﷺ༪()[]=<")
 # Words that the guards know, so that they meet.
-KNOWN = "my your he her not no unlock lock from to than by I you 3 three 2nd $ % may in last week how why what is do Oslo me it"
+KNOWN = "my your he her not no unlock lock from to than by I you 3 three 2nd $ % may in last week how why what is do Oslo me it must can of wife's brother US us Polish polish == !="
 sentences = st.lists(st.sampled_from(KNOWN.split()), max_size=8).map(" ".join)
-words = st.lists(st.text(string.ascii_letters, min_size=1, max_size=8), min_size=1, max_size=30)
+words = st.lists(st.text(string.ascii_lowercase, min_size=1, max_size=8), min_size=1, max_size=30)
 
 
 @given(texts | sentences, texts | sentences)
@@ -130,11 +192,27 @@ def test_a_prompt_may_answer_itself(text):
 )
 def test_blanks_punctuation_and_the_first_capital_change_nothing(words, end, between):
     plain = " ".join(words)
-    assert differs(plain, f"  {between.join([words[0].swapcase(), *words[1:]])}{end}") is None
+    assert differs(plain, f"  {between.join([words[0].capitalize(), *words[1:]])}{end}") is None
 
 
 @pytest.mark.parametrize(
-    "piece", ["1,", "“", '"', "a.", "get a ", "1 * ", "not ", "un", "keep a b c d ", "'a", "twenty five "]
+    "piece",
+    [
+        "1,",
+        "“",
+        '"',
+        "a.",
+        "get a ",
+        "1 * ",
+        "not ",
+        "un",
+        "keep a b c d ",
+        "'a",
+        "twenty five ",
+        "a's ",
+        "f(",
+        "-v ",
+    ],
 )
 def test_a_hostile_text_takes_linear_time(piece):
     began = time.process_time()
@@ -142,7 +220,7 @@ def test_a_hostile_text_takes_linear_time(piece):
     assert time.process_time() - began < 5
 
 
-@pytest.mark.parametrize("part", ["tune", "check"])
+@pytest.mark.parametrize("part", ["tune", "check", "second look", "last look"])
 def test_of_labelled_pairs_at_most_one_hit_in_a_hundred_is_false(part, tmp_path):
     pairs = [pair for pair in map(json.loads, PAIRS.read_text().splitlines()) if pair["part"] == part]
     spec = ModelSpec(name="all-minilm-l6-v2", provider="onnx", dimensions=384)
