@@ -170,7 +170,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = reverse_lazy("admin:login")
 LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 # A batch of 1,000 long memories is one request; single fields have limits of their own.
-DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MEMOS_MAX_REQUEST_BYTES", default=64 * 1024 * 1024)
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MEMOS_MAX_REQUEST_BYTES", default=64 * 1024 * 1024, minimum=1)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["memos_project.tenancy.authentication.ApiKeyAuthentication"],
@@ -228,10 +228,10 @@ MEMOS_INDEX_BATCH = env.int("MEMOS_INDEX_BATCH", default=64)
 MEMOS_INDEX_LEASE_SECONDS = env.float("MEMOS_INDEX_LEASE_SECONDS", default=30.0)
 MEMOS_INDEX_MAX_ATTEMPTS = env.int("MEMOS_INDEX_MAX_ATTEMPTS", default=8)
 # Working memory: seconds and bytes.
-MEMOS_WORKING_TTL = env.int("MEMOS_WORKING_TTL", default=3600)
-MEMOS_WORKING_MAX_TTL = env.int("MEMOS_WORKING_MAX_TTL", default=30 * 24 * 3600)
-MEMOS_WORKING_MAX_BYTES = env.int("MEMOS_WORKING_MAX_BYTES", default=256 * 1024)
-MEMOS_WORKING_QUOTA_BYTES = env.int("MEMOS_WORKING_QUOTA_BYTES", default=64 * 1024 * 1024)
+MEMOS_WORKING_TTL = env.int("MEMOS_WORKING_TTL", default=3600, minimum=1)
+MEMOS_WORKING_MAX_TTL = env.int("MEMOS_WORKING_MAX_TTL", default=30 * 24 * 3600, minimum=1)
+MEMOS_WORKING_MAX_BYTES = env.int("MEMOS_WORKING_MAX_BYTES", default=256 * 1024, minimum=1)
+MEMOS_WORKING_QUOTA_BYTES = env.int("MEMOS_WORKING_QUOTA_BYTES", default=64 * 1024 * 1024, minimum=1)
 MEMOS_SCRATCHPAD_MAX_ENTRIES = env.int("MEMOS_SCRATCHPAD_MAX_ENTRIES", default=500, minimum=1)
 MEMOS_SCRATCHPAD_MAX_BYTES = env.int("MEMOS_SCRATCHPAD_MAX_BYTES", default=1024 * 1024, minimum=1)
 MEMOS_SCRATCHPAD_MARGIN_SECONDS = env.int("MEMOS_SCRATCHPAD_MARGIN_SECONDS", default=30, minimum=10)
@@ -242,22 +242,22 @@ MEMOS_WAITERS = env.int("MEMOS_WAITERS", default=4, minimum=0)
 MEMOS_PROMOTION_THRESHOLD = env.float("MEMOS_PROMOTION_THRESHOLD", default=0.35, minimum=0, maximum=1)
 
 # The LLM cache, per tenant.
-MEMOS_LLM_CACHE_TTL = env.int("MEMOS_LLM_CACHE_TTL", default=24 * 3600)
-MEMOS_LLM_CACHE_MAX_ENTRIES = env.int("MEMOS_LLM_CACHE_MAX_ENTRIES", default=200_000)
-MEMOS_LLM_CACHE_MAX_BYTES = env.int("MEMOS_LLM_CACHE_MAX_BYTES", default=256 * 1024 * 1024)
-MEMOS_LLM_CACHE_MAX_ENTRY_BYTES = env.int("MEMOS_LLM_CACHE_MAX_ENTRY_BYTES", default=1024 * 1024)
-MEMOS_LLM_CACHE_THRESHOLD = env.float("MEMOS_LLM_CACHE_THRESHOLD", default=0.84)
-MEMOS_LLM_CACHE_LEASE_SECONDS = env.float("MEMOS_LLM_CACHE_LEASE_SECONDS", default=60.0)
+MEMOS_LLM_CACHE_TTL = env.int("MEMOS_LLM_CACHE_TTL", default=24 * 3600, minimum=1)
+MEMOS_LLM_CACHE_MAX_ENTRIES = env.int("MEMOS_LLM_CACHE_MAX_ENTRIES", default=200_000, minimum=1)
+MEMOS_LLM_CACHE_MAX_BYTES = env.int("MEMOS_LLM_CACHE_MAX_BYTES", default=256 * 1024 * 1024, minimum=1)
+MEMOS_LLM_CACHE_MAX_ENTRY_BYTES = env.int("MEMOS_LLM_CACHE_MAX_ENTRY_BYTES", default=1024 * 1024, minimum=1)
+MEMOS_LLM_CACHE_THRESHOLD = env.float("MEMOS_LLM_CACHE_THRESHOLD", default=0.84, minimum=0, maximum=1)
+MEMOS_LLM_CACHE_LEASE_SECONDS = env.float("MEMOS_LLM_CACHE_LEASE_SECONDS", default=60.0, minimum=0.001)
 
 # The OpenAI-compatible service behind /v1/openai/.
 MEMOS_OPENAI_UPSTREAM_URL = env.str("MEMOS_OPENAI_UPSTREAM_URL", default="")
 MEMOS_OPENAI_UPSTREAM_KEY = env.str("MEMOS_OPENAI_UPSTREAM_KEY", default="")
-MEMOS_OPENAI_UPSTREAM_TIMEOUT = env.float("MEMOS_OPENAI_UPSTREAM_TIMEOUT", default=600.0)
+MEMOS_OPENAI_UPSTREAM_TIMEOUT = env.float("MEMOS_OPENAI_UPSTREAM_TIMEOUT", default=600.0, minimum=0.001)
 MEMOS_OPENAI_UPSTREAM_CALLS = env.int("MEMOS_OPENAI_UPSTREAM_CALLS", default=4, minimum=1)
-MEMOS_OPENAI_WAIT_SECONDS = env.float("MEMOS_OPENAI_WAIT_SECONDS", default=30.0)
+MEMOS_OPENAI_WAIT_SECONDS = env.float("MEMOS_OPENAI_WAIT_SECONDS", default=30.0, minimum=0)
 
 # How long an answer may be given again while nothing changes; 0 never.
-MEMOS_RECALL_CACHE_SECONDS = env.float("MEMOS_RECALL_CACHE_SECONDS", default=30.0)
+MEMOS_RECALL_CACHE_SECONDS = env.float("MEMOS_RECALL_CACHE_SECONDS", default=30.0, minimum=0)
 # Scopes up to this many rows per square root of all rows are searched exactly; see docs/explanation/recall.md.
 MEMOS_EXACT_SEARCH_FACTOR = env.float("MEMOS_EXACT_SEARCH_FACTOR", default=39.0)
 

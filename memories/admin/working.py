@@ -1,5 +1,6 @@
 """Working memory for curators: what a tenant holds in Redis, its scratchpads, blackboards and cached answers."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -33,7 +34,7 @@ OUTCOMES = {
 }
 
 
-class WorkingPage(View):
+class WorkingPage(View, ABC):
     """A page that asks Redis, and so runs outside of the admin's transaction. Posted buttons name a method in ``acts``."""
 
     admin_site: admin.AdminSite | None = None
@@ -70,9 +71,9 @@ class WorkingPage(View):
             messages.error(request, error.detail)
         return redirect("admin:working" if act in ("expire", "end") else request.path)
 
+    @abstractmethod
     def shown(self, tenant: TenantInfo, **named: str) -> dict[str, Any]:
         """What the template is told."""
-        raise NotImplementedError
 
 
 class Overview(WorkingPage):

@@ -19,25 +19,19 @@ from memories.api import serializers as s
 from memories.candidates import Filters
 from memories.models import Memory, MemoryVersion
 from memories.services import NewMemory
+from memos_project.api.parameters import IF_MATCH, TENANT_ID
 from memos_project.api.problems import flattened
 from memos_project.api.views import TenantView, decode_cursor, encode_cursor, etag, if_match, validated
 from memos_project.db import tenant_scope
 from memos_project.errors import Forbidden, InvalidInput, MemosError, NotFound
 from memos_project.tenancy.callers import TenantInfo
 
-IF_MATCH = OpenApiParameter(
-    "If-Match",
-    {"type": "string", "pattern": r'^(\*|"[0-9]{1,9}")$'},
-    OpenApiParameter.HEADER,
-    description="The ETag of the version to change.",
-)
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "pattern": "^[!-~]{1,200}$"},
     OpenApiParameter.HEADER,
     description="The same request again is answered, not done, again.",
 )
-TENANT_ID = OpenApiParameter("tenant_id", str, description="The key's own tenant, or any for an operator.")
 
 
 def filters_of(data: Mapping[str, Any]) -> Filters:

@@ -27,15 +27,7 @@ TOKEN_HEADER = "x-agent-token"
 MISSING = "There is no such blackboard, or it has expired."
 
 # In the order in which the script takes them.
-KEYS = (
-    "board",
-    "board-agents",
-    "board-tokens",
-    "board-public",
-    "board-private",
-    "board-claims",
-    "board-handles",
-)
+KEYS = ("board", "board-public", "board-private", "board-claims", "board-handles")
 FIRST_KEY = 5
 
 MOST_AGENTS = 1000
@@ -77,10 +69,14 @@ class Board:
 
 @dataclass(slots=True)
 class Reading:
-    """Posts in order and where to read on; ``turned_away`` where too many others wait already."""
+    """Posts in order and where to read on; ``turned_away`` where too many others wait already.
+
+    ``cursor`` of a private area is the last of the agent's own posts: how far was ``scanned`` says when others wrote.
+    """
 
     posts: list[Post]
     cursor: str
+    scanned: str
     answered: bool = True
     turned_away: bool = False
 
@@ -134,14 +130,14 @@ def read_posts(
 
     Private ones are those of the token's agent, whatever else is asked for. Raises Forbidden where nobody has the token.
     """
-    reading = Reading([], after)
+    reading = Reading([], cursor=after, scanned=after)
 
     def ask() -> None:
         me = agent_of(tenant_id, board, token) if area == "private" else None
         stream = key_of(tenant_id, f"board-{area}", board)
 
-        def is_wanted(each: Post) -> bool:
-            return agent in (None, each.agent) and (area == "public" or each.agent == me)
+        def is_wanted(author: str) -> bool:
+            return agent in (None, author) and (area == "public" or author == me)
 
         _read_on(reading, stream, area, is_wanted, limit)
         if reading.posts or not wait:
@@ -151,39 +147,42 @@ def read_posts(
             until = time.monotonic() + wait
             while found and not reading.posts and (left := until - time.monotonic()) > 0:
                 block = max(1, int(1000 * min(left, BLOCK_SECONDS)))
-                if client().xread({stream: reading.cursor}, count=1, block=block):
+                if client().xread({stream: reading.scanned}, count=1, block=block):
                     _read_on(reading, stream, area, is_wanted, limit)
 
     _, reading.answered = read(ask, None)
     return reading
 
 
-def _read_on(reading: Reading, stream: str, area: str, is_wanted: Callable[[Post], bool], limit: int) -> None:
+def _read_on(reading: Reading, stream: str, area: str, is_wanted: Callable[[str], bool], limit: int) -> None:
     """Read until there are enough, or no more."""
-    for each in _posts(stream, area, reading.cursor):
+    for post_id, author, json in _scan(stream, reading.scanned):
         if len(reading.posts) == limit:
             return
-        reading.cursor = each.id
-        if is_wanted(each):
-            reading.posts.append(each)
+        reading.scanned = post_id
+        if is_wanted(author):
+            said = orjson.loads(json)
+            reading.posts.append(
+                Post(post_id, area, author, said["kind"], said["content"], moment_of(post_id))
+            )
+        if area == "public" or is_wanted(author):
+            reading.cursor = post_id
 
 
-def _posts(stream: str, area: str, after: str) -> Iterator[Post]:
+def _scan(stream: str, after: str) -> Iterator[tuple[str, str, bytes]]:
+    """Ids, authors and contents of a stream's posts after this one."""
     while True:
         found: Any = client().xrange(stream, min=f"({after}", count=BATCH)
         for post_id, fields in found:
             after = post_id.decode()
-            said = orjson.loads(fields[b"json"])
-            yield Post(
-                after, area, fields[b"agent"].decode(), said["kind"], said["content"], moment_of(after)
-            )
+            yield after, fields[b"agent"].decode(), fields[b"json"]
         if len(found) < BATCH:
             return
 
 
 def agent_of(tenant_id: UUID, board: str, token: str) -> str:
     """The agent of a board that has this token; raises Forbidden."""
-    agent: Any = client().hget(key_of(tenant_id, "board-tokens", board), digest_of(token).hex())
+    agent: Any = client().hget(key_of(tenant_id, "board", board), f"token:{digest_of(token).hex()}")
     if agent is None:
         raise Forbidden("No agent of this blackboard has this token.", field=TOKEN_HEADER)
     return str(agent.decode())
@@ -195,14 +194,12 @@ def list_boards(tenant_id: UUID, *, after: str, limit: int) -> tuple[list[Board]
     def look(names: list[str]) -> list[Board]:
         pipeline: Any = client().pipeline(transaction=False)
         for name in names:
-            board, agents = key_of(tenant_id, "board", name), key_of(tenant_id, "board-agents", name)
-            pipeline.hlen(agents).hmget(board, "posts", "bytes").pttl(board)
+            board = key_of(tenant_id, "board", name)
+            pipeline.hmget(board, "agents", "posts", "bytes").pttl(board)
         answers = pipeline.execute()
         return [
-            Board(name, agents, int(posts), int(size), left / 1000)
-            for name, agents, (posts, size), left in zip(
-                names, answers[::3], answers[1::3], answers[2::3], strict=True
-            )
+            Board(name, int(agents), int(posts), int(size), left / 1000)
+            for name, (agents, posts, size), left in zip(names, answers[::2], answers[1::2], strict=True)
             if posts and left >= 0
         ]
 

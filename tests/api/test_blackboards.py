@@ -60,7 +60,7 @@ class TestJoining:
         for headers in ({}, {"x-agent-token": "w" * 43}):
             answer = api.post(f"{PATH}/agents", {"agent": "ada"}, headers=headers)
             assert (answer.status, answer.fields) == (409, ["agent"])
-        for token in ("wrong", "ä\x80 "):
+        for token in ("", "wrong", "ä\x80 "):
             answer = api.post(f"{PATH}/agents", {"agent": "ada"}, headers={"x-agent-token": token})
             assert (answer.status, answer.fields) == (403, ["x-agent-token"])
         again = api.post(f"{PATH}/agents", {"agent": "ada"}, headers=ada.headers)
@@ -151,6 +151,21 @@ class TestPosts:
             api.get("/v1/blackboards"),
         ):
             assert secret not in str(answer.body)
+
+    def test_their_cursor_does_not_tell_when_others_wrote(self, ada, ben):
+        mine = ada.post(1, "private").body["id"]
+        ben.post(2, "private")
+        assert ada.read(area="private").body["next_cursor"] == mine
+        assert ada.read(area="private", cursor=mine).body["next_cursor"] == mine
+        later = ada.post(3, "private").body["id"]
+        assert ada.read(area="private", cursor=mine).body["next_cursor"] == later
+
+    def test_nobody_gets_them_with_the_name_after_redis_dropped_the_board(self, api, ada, tenant):
+        """As it may do with any one key when its memory is full."""
+        ada.post("secret", "private")
+        client().delete(key_of(tenant.id, "board", "task"))
+        newcomer = Agent(api, "ada")
+        assert contents(newcomer.read(area="private")) == contents(newcomer.read()) == []
 
     def test_who_did_not_join_does_not_post(self, api, ada):
         for headers in ({}, {"x-agent-token": "x" * 43}):
@@ -383,7 +398,7 @@ class TestLife:
         api.send("PUT", f"{PATH}/claims/parse", {"lease": 500}, headers=ada.headers)
         api.send("PUT", f"{PATH}/handles/h", {"lease": 5, "location": 1}, headers=ada.headers)
         kept = {*client().scan_iter(f"{key_of(tenant.id, 'board')}*")}
-        assert len(kept) == 7
+        assert len(kept) == len(blackboards.KEYS)
         assert {key for key in kept if client().ttl(key) < 3000} == set()
         assert api.delete(PATH).status == 204
         assert api.delete(PATH).status == 404

@@ -11,18 +11,13 @@ from rest_framework.response import Response
 from memories.api.working import blackboard_serializers as s
 from memories.api.working.scratchpads import paged
 from memories.api.working.serializers import ListParams
-from memories.api.working.views import TENANT_ID
 from memories.working import blackboards
 from memories.working.blackboards import BEGINNING, TOKEN_HEADER
+from memos_project.api.parameters import TENANT_ID, named
 from memos_project.api.views import TenantView, validated
 from memos_project.errors import Forbidden
 
-BOARD = OpenApiParameter(
-    "board",
-    {"type": "string", "pattern": r"^[^\x00-\x1f\x7f/]{1,200}$"},
-    OpenApiParameter.PATH,
-    description="The task's name: 1 to 200 characters, none of them a slash or a control character.",
-)
+BOARD = named("board", "The task's name")
 TOKEN_FORM = re.compile("[A-Za-z0-9_-]{43}")
 TOKEN = OpenApiParameter(
     TOKEN_HEADER,
@@ -40,10 +35,11 @@ def board_of(name: str) -> str:
 
 
 def token_of(request: Request) -> str:
-    token = request.headers.get(TOKEN_HEADER, "")
-    if token and not TOKEN_FORM.fullmatch(token):
+    """The token that was sent, or none; raises Forbidden for what can be no agent's."""
+    token: str | None = request.headers.get(TOKEN_HEADER)
+    if token is not None and not TOKEN_FORM.fullmatch(token):
         raise Forbidden("This is not the token of an agent of this blackboard.", field=TOKEN_HEADER)
-    return token
+    return token or ""
 
 
 class BlackboardsView(TenantView):

@@ -2,23 +2,18 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from memories.api.working import blackboard_serializers as s
 from memories.api.working.blackboards import BOARD, TOKEN, board_of, token_of
-from memories.api.working.views import TENANT_ID
 from memories.working import leases
 from memories.working.leases import Lease
+from memos_project.api.parameters import TENANT_ID, named
 from memos_project.api.views import TenantView, validated
 
-NAME = OpenApiParameter(
-    "name",
-    {"type": "string", "pattern": r"^[^\x00-\x1f\x7f/]{1,200}$"},
-    OpenApiParameter.PATH,
-    description="The name of the subtask or handle: 1 to 200 characters, none of them a slash or a control character.",
-)
+NAME = named("name", "The name of the subtask or handle")
 
 
 def _place(board: str, name: str) -> tuple[str, str]:

@@ -3,26 +3,21 @@
 from dataclasses import asdict
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from memories import promotion
 from memories.api.working import scratchpad_serializers as s
 from memories.api.working.serializers import ListParams
-from memories.api.working.views import TENANT_ID
 from memories.promotion import Promotion, Verdict
 from memories.working import scratchpads
 from memories.working.scratchpads import NewEntry
+from memos_project.api.parameters import TENANT_ID, named
 from memos_project.api.views import TenantView, validated
 from memos_project.errors import InvalidInput
 
-SESSION = OpenApiParameter(
-    "session",
-    {"type": "string", "pattern": r"^[^\x00-\x1f\x7f/]{1,200}$"},
-    OpenApiParameter.PATH,
-    description="The session's id: 1 to 200 characters, none of them a slash or a control character.",
-)
+SESSION = named("session", "The session's id")
 
 
 def _named(session: str) -> str:

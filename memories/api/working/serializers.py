@@ -16,11 +16,12 @@ from memos_project.api.fields import (
     StrictIntegerField,
     deeper_than,
 )
+from memos_project.api.parameters import NAME
 
 MAX_KEYS = 1000
 
-SCOPE = re.compile(r"tenant|(agent|session):[^\x00-\x1f\x7f/]{1,200}")
-KEY = re.compile(r"[^\x00-\x1f\x7f/]{1,200}")
+SCOPE = re.compile(rf"(tenant|(agent|session):{NAME})")
+KEY = re.compile(NAME)
 
 
 @extend_schema_field({})
@@ -57,7 +58,7 @@ class AnyJsonField(serializers.Field[Any, Any, Any, Any]):
         return value
 
 
-@extend_schema_field({"type": "string", "pattern": r"^(tenant|(agent|session):[^\x00-\x1f\x7f/]{1,200})$"})
+@extend_schema_field({"type": "string", "pattern": f"^{SCOPE.pattern}$"})
 class ScopeField(StrictCharField):
     """Whose an entry is."""
 
@@ -70,7 +71,7 @@ class ScopeField(StrictCharField):
         return scope
 
 
-@extend_schema_field({"type": "string", "pattern": r"^[^\x00-\x1f\x7f/]{1,200}$"})
+@extend_schema_field({"type": "string", "pattern": f"^{KEY.pattern}$"})
 class KeyField(StrictCharField):
     """The name of an entry."""
 

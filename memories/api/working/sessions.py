@@ -3,21 +3,17 @@
 from dataclasses import asdict
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from memories.api.working.serializers import KeyField
 from memories.working import sessions
+from memos_project.api.parameters import named
 from memos_project.api.views import TenantView, validated
 
-SESSION = OpenApiParameter(
-    "session",
-    {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,200}$"},
-    OpenApiParameter.PATH,
-    description="The conversation's id, or the caller's name for it.",
-)
+SESSION = named("session", "The conversation's id, or the caller's name for it")
 HIDDEN = ("gender", "kind_known", "named")
 
 

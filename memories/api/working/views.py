@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,24 +12,13 @@ from rest_framework.response import Response
 from memories.api.working import serializers as s
 from memories.working import keyvalue
 from memories.working.keyvalue import Entry
+from memos_project.api.parameters import IF_MATCH, TENANT_ID, named
 from memos_project.api.views import TenantView, etag, if_match, validated
 
-SCOPE_PARAMETER = OpenApiParameter(
-    "scope",
-    {"type": "string", "pattern": r"^(tenant|(agent|session):[A-Za-z0-9._-]{1,200})$"},
-    OpenApiParameter.PATH,
-    description="`tenant`, `agent:NAME` or `session:ID`.",
+SCOPE_PARAMETER = named(
+    "scope", "`tenant`, `agent:NAME` or `session:ID`; a name or id", pattern=s.SCOPE.pattern
 )
-KEY_PARAMETER = OpenApiParameter(
-    "key",
-    {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,200}$"},
-    OpenApiParameter.PATH,
-    description="1 to 200 characters, none of them a slash or a control character.",
-)
-TENANT_ID = OpenApiParameter("tenant_id", str, description="The key's own tenant, or any for an operator.")
-IF_MATCH = OpenApiParameter(
-    "If-Match", {"type": "string", "pattern": r'^(\*|"[0-9]{1,16}")$'}, OpenApiParameter.HEADER
-)
+KEY_PARAMETER = named("key", "The entry's name")
 
 
 class Place(serializers.Serializer[Any]):

@@ -1,19 +1,21 @@
 -- One step of a blackboard's life, whole.
--- KEYS 5 to 11: the board (hash), its agents (hash: name, digest), their tokens (hash: digest, name), public posts and
---       private posts (streams), claims and handles (hashes)
+-- KEYS 5 to 9: the board (hash), public posts and private posts (streams), claims and handles (hashes). The board's
+--       hash has the agents too ('agent:' name to digest, 'token:' digest to name): were they kept apart, a Redis
+--       short of memory could drop them alone, and a newcomer take the name of who wrote what is private.
 -- ARGV: what to do, member ('board' NUL name), digest of the token that was sent ('' for none), quota, most bytes of a
 --       board, milliseconds to a second (a little short, so that boards do not expire together), then what each reads
-local board, agents, tokens = KEYS[5], KEYS[6], KEYS[7]
+local board = KEYS[5]
 local what, member, digest, quota, most_bytes, second = unpack(ARGV, 1, 6)
 
-local held = redis.call('HMGET', board, 'posts', 'bytes', 'ttl', 'fence')
+local held = redis.call('HMGET', board, 'posts', 'bytes', 'ttl', 'fence', 'agents')
 local posts, bytes, ttl, fence = tonumber(held[1] or 0), tonumber(held[2] or 0), tonumber(held[3]), held[4]
+local agents = tonumber(held[5] or 0)
 local left = redis.call('PTTL', board)
 local is_there = ttl ~= nil
 
 local function live(milliseconds)
     left = math.max(left, math.floor(milliseconds))
-    for at = 5, 11 do
+    for at = 5, #KEYS do
         redis.call('PEXPIRE', KEYS[at], left)
     end
     enter(member, #member + bytes, left)
@@ -33,20 +35,23 @@ end
 if what == 'join' then
     -- agent, digest of a new token, ttl ('' for none), default ttl, most agents
     local agent, fresh, wish, default_ttl, most_agents = unpack(ARGV, 7, 11)
-    local known = redis.call('HGET', agents, agent)
+    local known = redis.call('HGET', board, 'agent:' .. agent)
     if known and known ~= digest then
         return {'taken'}
     end
     if not known then
-        if redis.call('HLEN', agents) >= tonumber(most_agents) then
+        if agents >= tonumber(most_agents) then
             return {'crowded'}
         end
         local no = refusal(#agent + #fresh)
         if no then
             return no
         end
-        redis.call('HSET', agents, agent, fresh)
-        redis.call('HSET', tokens, fresh, agent)
+        if not is_there then
+            -- What is left of a board that was lost is nobody's.
+            redis.call('DEL', unpack(KEYS, 6))
+        end
+        redis.call('HSET', board, 'agent:' .. agent, fresh, 'token:' .. fresh, agent, 'agents', agents + 1)
     end
     ttl = wish ~= '' and tonumber(wish) or ttl or tonumber(default_ttl)
     redis.call('HSET', board, 'posts', posts, 'bytes', bytes, 'ttl', ttl)
@@ -59,12 +64,12 @@ if not is_there then
 end
 
 if what == 'end' then
-    redis.call('DEL', unpack(KEYS, 5, 11))
+    redis.call('DEL', unpack(KEYS, 5))
     leave(member)
     return {'done'}
 end
 
-local agent = redis.call('HGET', tokens, digest)
+local agent = redis.call('HGET', board, 'token:' .. digest)
 if not agent then
     return {'stranger'}
 end
