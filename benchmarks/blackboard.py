@@ -8,9 +8,9 @@ fast as they can, which needs MEMOS_RATE_LIMIT_KEY and MEMOS_RATE_LIMIT_TENANT b
 
 import argparse
 import sys
-import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from stack import Client
@@ -75,6 +75,51 @@ def percentile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
+def run(
+    base_url: str, writers: list[str], readers: int, seconds: float, rate: float
+) -> tuple[set[str], list[Seen], float]:
+    """The ids of what was posted, what each reader saw, and how many seconds the writers took."""
+    path = f"/v1/blackboards/bench-{uuid.uuid4().hex}"
+    clients = {name: Client(base_url) for name in writers}
+    for name, client in clients.items():
+        client.headers["x-agent-token"] = client.call("POST", f"{path}/agents", {"agent": name})["token"]
+    posted: dict[str, list[str]] = {name: [] for name in writers}
+    seen, expected = [Seen() for _ in range(readers)], list[int]()
+    with ThreadPoolExecutor(readers) as reading:
+        followed = [reading.submit(follow, Client(base_url), path, each, expected) for each in seen]
+        began = time.monotonic()
+        with ThreadPoolExecutor(len(writers)) as writing:
+            written = [
+                writing.submit(write, clients[name], path, name, began + seconds, rate, posted[name])
+                for name in writers
+            ]
+        took = time.monotonic() - began
+        everything = {each for ids in posted.values() for each in ids}
+        expected.append(len(everything))
+    for each in (*written, *followed):
+        each.result()
+    clients[writers[0]].call("DELETE", path)
+    return everything, seen, took
+
+
+def report(everything: set[str], seen: list[Seen], writers: list[str], took: float) -> bool:
+    """Print what was seen; whether it was everything, once and in order."""
+    late = [each for reader in seen for each in reader.late]
+    missed = sum(len(everything - {*reader.ids}) for reader in seen)
+    repeated = sum(len(reader.ids) - len({*reader.ids}) for reader in seen)
+    strange = sum(len({*reader.ids} - everything) for reader in seen)
+    unordered = sum(not is_in_order(reader, writers) for reader in seen)
+    calls, turned_away = sum(reader.calls for reader in seen), sum(reader.turned_away for reader in seen)
+    print(f"{len(everything)} posts in {took:.1f} s: {len(everything) / took:.1f}/s, read by {len(seen)}")
+    print(
+        f"from post to sight p50 {percentile(late, 0.5):.1f} ms  p95 {percentile(late, 0.95):.1f} ms"
+        f"  max {max(late):.1f} ms"
+    )
+    print(f"missed {missed}  repeated {repeated}  strange {strange}  readers out of order {unordered}")
+    print(f"{calls} calls of readers, {turned_away} turned away")
+    return not (missed or repeated or strange or unordered)
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -85,54 +130,9 @@ def main() -> None:
     arguments.add_argument("--readers", type=int, default=8)
     arguments.add_argument("--rate", type=float, default=0, help="posts a second of each writer; 0: no limit")
     given = arguments.parse_args()
-    path = f"/v1/blackboards/bench-{uuid.uuid4().hex}"
     writers = [f"writer-{n}" for n in range(given.writers)]
-    clients = {name: Client(given.base_url) for name in writers}
-    for name, client in clients.items():
-        client.headers["x-agent-token"] = client.call("POST", f"{path}/agents", {"agent": name})["token"]
-
-    posted: dict[str, list[str]] = {name: [] for name in writers}
-    seen = [Seen() for _ in range(given.readers)]
-    expected: list[int] = []
-    readers = [
-        threading.Thread(target=follow, args=(Client(given.base_url), path, each, expected)) for each in seen
-    ]
-    for reader in readers:
-        reader.start()
-    began = time.monotonic()
-    threads = [
-        threading.Thread(
-            target=write, args=(clients[name], path, name, began + given.seconds, given.rate, posted[name])
-        )
-        for name in writers
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    seconds = time.monotonic() - began
-    everything = {each for ids in posted.values() for each in ids}
-    expected.append(len(everything))
-    for reader in readers:
-        reader.join()
-    clients[writers[0]].call("DELETE", path)
-
-    late = [each for reader in seen for each in reader.late]
-    missed = sum(len(everything - {*reader.ids}) for reader in seen)
-    repeated = sum(len(reader.ids) - len({*reader.ids}) for reader in seen)
-    strange = sum(len({*reader.ids} - everything) for reader in seen)
-    unordered = sum(not is_in_order(reader, writers) for reader in seen)
-    print(
-        f"{len(everything)} posts in {seconds:.1f} s: {len(everything) / seconds:.1f}/s, read by {given.readers}"
-    )
-    print(
-        f"from post to sight p50 {percentile(late, 0.5):.1f} ms  p95 {percentile(late, 0.95):.1f} ms"
-        f"  max {max(late):.1f} ms"
-    )
-    print(f"missed {missed}  repeated {repeated}  strange {strange}  readers out of order {unordered}")
-    calls, turned_away = sum(reader.calls for reader in seen), sum(reader.turned_away for reader in seen)
-    print(f"{calls} calls of readers, {turned_away} turned away")
-    if missed or repeated or strange or unordered:
+    everything, seen, took = run(given.base_url, writers, given.readers, given.seconds, given.rate)
+    if not report(everything, seen, writers, took):
         sys.exit(1)
 
 

@@ -60,13 +60,18 @@ def fill(tenant: TenantInfo, count: int, model: EmbeddingModel) -> None:
         with tenant_scope(tenant.id):
             CachedPrompt.objects.bulk_create(
                 CachedPrompt(
-                    tenant_id=tenant.id, key=key, scope=scope, embedding=HalfVector(each), expires_at=end
+                    tenant_id=tenant.id,
+                    key=key,
+                    scope=scope,
+                    prompt=texts[place],
+                    embedding=HalfVector(each),
+                    expires_at=end,
                 )
-                for key, each in zip(keys, vectors, strict=True)
+                for key, place, each in zip(keys, some, vectors, strict=True)
             )
         pipeline = client().pipeline(transaction=False)
-        for key, place in zip(keys, some, strict=True):
-            entry = {"response": b"{}", "prompt": texts[place], "memories": b"{}", "tokens": 1}
+        for key in keys:
+            entry = {"response": b"{}", "memories": b"{}", "tokens": 1}
             pipeline.hset(key_of(tenant.id, "llm", f"e:{key.hex}"), mapping=entry)
         pipeline.execute()
     with connections["owner"].cursor() as cursor:

@@ -361,7 +361,7 @@ class MemoryVector(models.Model):
 
 
 class CachedPrompt(models.Model):
-    """A prompt of the LLM cache as a vector; its answer is in Redis. A cache needs no write-ahead log: see the migration."""
+    """A prompt of the LLM cache and its vector; its answer is in Redis. A cache needs no write-ahead log: see the migration."""
 
     DIMENSIONS = 384
 
@@ -369,6 +369,7 @@ class CachedPrompt(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
     key = models.UUIDField(help_text="The exact request.")
     scope = models.UUIDField(help_text="What must be equal for a prompt to be compared.")
+    prompt = models.TextField()
     embedding = HalfVectorField(dimensions=DIMENSIONS)
     expires_at = models.DateTimeField()
 

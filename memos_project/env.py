@@ -137,6 +137,13 @@ def connections(home: Path) -> Connections:
     )
 
 
+def broker_of(redis_url: str) -> str:
+    """The same Redis as Celery names it, which has another scheme for a socket's path."""
+    if not redis_url.startswith("unix://"):
+        return redis_url
+    return redis_url.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
+
+
 def secret_key(home: Path) -> str:
     """SECRET_KEY, or one made once and kept in the data folder."""
     given = env.str("SECRET_KEY", default="")

@@ -8,7 +8,7 @@ from celery.schedules import schedule
 from django.urls import reverse_lazy
 
 from memos_project.admin_site import UNFOLD as UNFOLD
-from memos_project.env import connections, env, secret_key
+from memos_project.env import broker_of, connections, env, secret_key
 from memos_project.observability import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -112,7 +112,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # -- Celery ------------------------------------------------------------------------------------------
 
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=broker_of(REDIS_URL))
 CELERY_TASK_IGNORE_RESULT = True
 # Every task may run twice: a worker that is killed gives its task back.
 CELERY_TASK_ACKS_LATE = True

@@ -31,6 +31,7 @@ class Migration(migrations.Migration):
                 ),
                 ("key", models.UUIDField(help_text="The exact request.")),
                 ("scope", models.UUIDField(help_text="What must be equal for a prompt to be compared.")),
+                ("prompt", models.TextField()),
                 ("embedding", pgvector.django.halfvec.HalfVectorField(dimensions=384)),
                 ("expires_at", models.DateTimeField()),
                 (

@@ -4,7 +4,7 @@ ALTER TABLE memories_cachedprompt SET UNLOGGED;
 -- The nearest prompts of a scope, the nearest first, in one round trip: compared one by one, or where there are many
 -- along the HNSW index in its order until enough of the scope are found.
 CREATE FUNCTION memos_nearest_prompts(of_tenant uuid, of_scope uuid, wanted halfvec, are_many boolean, at_most integer)
-RETURNS TABLE (key uuid, cosine float8) LANGUAGE plpgsql
+RETURNS TABLE (key uuid, prompt text, cosine float8) LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan
 SET hnsw.iterative_scan = strict_order
 SET hnsw.ef_search = 24
@@ -17,13 +17,13 @@ BEGIN
     PERFORM set_config('memos.tenant_id', of_tenant::text, true);
     IF are_many THEN
         RETURN QUERY
-            SELECT p.key, 1 - (p.embedding <=> wanted) FROM memories_cachedprompt p
+            SELECT p.key, p.prompt, 1 - (p.embedding <=> wanted) FROM memories_cachedprompt p
             WHERE p.tenant_id = of_tenant AND p.scope = of_scope AND p.expires_at > now()
             ORDER BY p.embedding <=> wanted LIMIT at_most;
     ELSE
         RETURN QUERY
-            SELECT s.key, 1 - s.distance FROM (
-                SELECT p.key, p.embedding <=> wanted AS distance FROM memories_cachedprompt p
+            SELECT s.key, s.prompt, 1 - s.distance FROM (
+                SELECT p.key, p.prompt, p.embedding <=> wanted AS distance FROM memories_cachedprompt p
                 WHERE p.tenant_id = of_tenant AND p.scope = of_scope AND p.expires_at > now() OFFSET 0
             ) s ORDER BY s.distance LIMIT at_most;
     END IF;

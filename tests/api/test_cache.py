@@ -207,6 +207,16 @@ class TestInvalidation:
         done()
         assert account(tenant) == (0, 0, 0, 0, 0)
 
+    def test_an_answer_to_what_a_memory_said_before_is_not_kept(self, api, remember):
+        [cited] = remember("Bread is brown.")
+        assert look(api)["compute"]
+        api.patch(f"/v1/memories/{cited}", {"content": "Bread is white."})
+        answer = api.send("PUT", "/v1/cache", {**ASKED, "response": "Brown.", "memory_ids": [str(cited)]})
+        assert (answer.status, answer.fields) == (409, ["memory_ids"])
+        assert look(api)["compute"]
+        store(api, memory_ids=[str(cited)])
+        assert look(api)["hit"] == "exact"
+
     def test_memories_that_are_not_there(self, api, other_tenant, remember):
         [theirs] = remember("Secret.", of=other_tenant)
         answer = api.send("PUT", "/v1/cache", {**ASKED, "response": 1, "memory_ids": [str(theirs)]})

@@ -1,5 +1,6 @@
 import stat
 
+import kombu
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -133,3 +134,16 @@ class TestSecretKey:
         (tmp_path / "file").touch()
         with pytest.raises(ImproperlyConfigured, match="set MEMOS_HOME"):
             reader.secret_key(tmp_path / "file" / "home")
+
+
+@pytest.mark.parametrize(
+    ("redis", "broker"),
+    [
+        ("rediss://:secret@there:1/2", "rediss://:secret@there:1/2"),
+        ("unix:///run/redis.sock", "redis+socket:///run/redis.sock"),
+        ("unix://:secret@/run/redis.sock?db=2", "redis+socket://:secret@/run/redis.sock?virtual_host=2"),
+    ],
+)
+def test_celery_has_another_name_for_a_socket(redis, broker):
+    assert reader.broker_of(redis) == broker
+    assert kombu.Connection(broker).transport_cls in ("redis", "rediss")

@@ -1,9 +1,9 @@
 """The cache: entries in Redis, their prompts' vectors in PostgreSQL, and what must hold before an answer is reused."""
 
-import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from memories.working.store import jittered, key_of, read, run, writing
 from memories.working.waiting import place
 from memos_project.db import fetch_prepared, tenant_scope
 from memos_project.encoding import to_json
-from memos_project.errors import InvalidInput
+from memos_project.errors import Conflict, InvalidInput
 from memos_project.later import later
 from memos_project.redis import client
 from memos_project.tenancy.callers import TenantInfo
@@ -36,7 +36,7 @@ OVERHEAD, OVERHEAD_OF_A_SET = 500, 150
 # While waiting for somebody else's answer, it is looked for this often.
 LOOK_SECONDS = 0.05
 
-VERSIONS = f"SELECT m.id, m.version FROM memories_memory m WHERE m.tenant_id = %(tenant)s AND m.id = ANY(%(ids)s) AND {LIVE}"
+VERSIONS = f"SELECT m.id, m.version, m.updated_at FROM memories_memory m WHERE m.tenant_id = %(tenant)s AND m.id = ANY(%(ids)s) AND {LIVE}"
 
 type Hit = Literal["exact", "semantic"]
 
@@ -91,11 +91,18 @@ def put(
 ) -> Stored:
     """Store the answer to a request for ``ttl`` seconds, with the memories it rests on.
 
-    Raises InvalidInput for memories that are not there, or an answer too large; Unavailable with Redis down.
+    Raises InvalidInput for memories that are not there, or an answer too large; Conflict where one of them has changed
+    since the caller was told to compute; Unavailable with Redis down.
     """
-    versions = _versions(tenant.id, memory_ids)
-    if missing := [str(each) for each in memory_ids if each not in versions]:
+    key, cited = request.key, _cited(tenant.id, memory_ids)
+    if missing := [str(each) for each in memory_ids if each not in cited]:
         raise InvalidInput(f"There is no such memory: {', '.join(missing[:5])}.", field="memory_ids")
+    if changed := _changed_meanwhile(tenant.id, key, cited):
+        release(tenant.id, request)
+        raise Conflict(
+            f"Changed while the answer was computed, which was not kept: {', '.join(changed[:5])}.",
+            field="memory_ids",
+        )
     written, prompt = to_json(response), request.prompt or ""
     size = len(written) + len(prompt.encode())
     if size > settings.MEMOS_LLM_CACHE_MAX_ENTRY_BYTES:
@@ -106,18 +113,16 @@ def put(
     sets = [
         f"model:{request.model}",
         *(f"tag:{tag}" for tag in dict.fromkeys(tags)),
-        *(f"memory:{each}" for each in versions),
+        *(f"memory:{each}" for each in cited),
     ]
     fields = {
         "response": written,
-        "prompt": prompt,
         "model": request.model,
-        "memories": to_json({str(each): version for each, version in versions.items()}),
+        "memories": to_json({str(each): version for each, (version, _) in cited.items()}),
         "tokens": _tokens(response, written),
         "sets": "\0".join(sets),
     }
     size += OVERHEAD + sum(OVERHEAD_OF_A_SET + len(each) for each in sets)
-    key = request.key
     with writing():
         gone = run(
             "llm_put",
@@ -175,7 +180,6 @@ def _lookup_once(
 
 def _exact(tenant: TenantInfo, request: Request, *, claim: bool, counted: bool = True) -> Found:
     key = request.key
-    token = secrets.token_hex(8) if claim else ""
     held: list[Any]
     held, answered = read(
         lambda: run(
@@ -186,7 +190,7 @@ def _exact(tenant: TenantInfo, request: Request, *, claim: bool, counted: bool =
                 _flight(tenant.id, key),
                 _name(tenant.id, "counts"),
             ],
-            [key, token, int(1000 * settings.MEMOS_LLM_CACHE_LEASE_SECONDS), int(counted)],
+            [key, int(claim), int(1000 * settings.MEMOS_LLM_CACHE_LEASE_SECONDS), int(counted)],
         ),
         [1],
     )
@@ -195,7 +199,7 @@ def _exact(tenant: TenantInfo, request: Request, *, claim: bool, counted: bool =
         return Found(
             key, compute=left == 1, retry_after=left / 1000 if left > 1 else None, degraded=not answered
         )
-    response, _, cited, tokens = held
+    response, cited, tokens = held
     if not _still_rests(tenant.id, cited):
         drop(tenant.id, keys=[key])
         _count(tenant.id, outdated=1, exact=-1, saved_tokens=-int(tokens))
@@ -210,46 +214,49 @@ def _alike(tenant: TenantInfo, request: Request, threshold: float) -> Found | No
     try:
         vector = embed_query(model.spec, prompt).vector
         near = [
-            (key, cosine)
-            for key, cosine in prompts.nearest(tenant.id, request.scope(model.spec.name), vector)
-            if cosine >= threshold
+            each
+            for each in prompts.nearest(tenant.id, request.scope(model.spec.name), vector)
+            if each.cosine >= threshold
         ]
     except (EmbeddingError, ValueError, Error, PoolTimeout) as error:
         log.warning("no prompts compared", error=str(error))
         return None
     refused = False
-    for key, cosine, held in zip(*_held(tenant.id, near), strict=True):
-        response, stored, cited, tokens = held
-        if response is None:
-            later(prompts.drop, tenant.id, [key])
-        elif differs(stored.decode(), prompt):
+    for each in near:
+        if differs(each.prompt, prompt):
             refused = True
-        elif not _still_rests(tenant.id, cited):
-            drop(tenant.id, keys=[key])
-        else:
-            later(_used, tenant.id, key)
-            return Found(key, "semantic", orjson.loads(response), round(cosine, 6), saved_tokens=int(tokens))
+            continue
+        held, answered = _held(tenant.id, each.key)
+        if not answered:
+            break
+        if held is None:
+            later(prompts.drop, tenant.id, [each.key])
+            continue
+        response, cited, tokens = held
+        if not _still_rests(tenant.id, cited):
+            drop(tenant.id, keys=[each.key])
+            continue
+        later(_used, tenant.id, each.key)
+        return Found(
+            each.key,
+            "semantic",
+            orjson.loads(response),
+            round(each.cosine, 6),
+            saved_tokens=int(tokens),
+        )
     if refused:
         _count(tenant.id, near=1)
     return None
 
 
-def _held(
-    tenant_id: UUID, near: Sequence[tuple[str, float]]
-) -> tuple[list[str], list[float], list[list[Any]]]:
-    """Keys, cosines and what Redis holds of each."""
-    keys, cosines = [key for key, _ in near], [cosine for _, cosine in near]
+def _held(tenant_id: UUID, key: str) -> tuple[list[Any] | None, bool]:
+    """What Redis holds of an answer, None where it is gone; and whether Redis answered."""
 
-    def ask() -> list[list[Any]]:
-        pipeline: Any = client().pipeline(transaction=False)
-        for key in keys:
-            pipeline.hmget(_entry(tenant_id, key), ["response", "prompt", "memories", "tokens"])
-        answers: list[list[Any]] = pipeline.execute()
-        return answers
+    def ask() -> list[Any] | None:
+        held: Any = client().hmget(_entry(tenant_id, key), ["response", "memories", "tokens"])
+        return None if held[0] is None else held
 
-    held: list[list[Any]]
-    held, answered = read(ask, []) if near else ([], True)
-    return (keys, cosines, held) if answered else ([], [], [])
+    return read(ask, None)
 
 
 def _used(tenant_id: UUID, key: str) -> None:
@@ -328,24 +335,38 @@ def _remember_prompt(tenant_id: UUID, request: Request, ttl: float) -> None:
     model = active_model()
     try:
         vector = embed_query(model.spec, request.prompt).vector
-        prompts.put(tenant_id, request.key, request.scope(model.spec.name), vector, ttl=ttl)
+        prompts.put(tenant_id, request.key, request.scope(model.spec.name), request.prompt, vector, ttl=ttl)
     except (EmbeddingError, ValueError, Error, PoolTimeout) as error:
         log.warning("a prompt was not indexed", error=str(error))
 
 
-def _versions(tenant_id: UUID, memory_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """The versions of those that are there and live."""
+def _cited(tenant_id: UUID, memory_ids: Sequence[UUID]) -> dict[UUID, tuple[int, datetime]]:
+    """The versions of those that are there and live, and since when they are these."""
     if not memory_ids:
         return {}
     with tenant_scope(tenant_id, pipelined=True):
-        return dict(fetch_prepared(VERSIONS, {"tenant": tenant_id, "ids": list(memory_ids)}))
+        rows = fetch_prepared(VERSIONS, {"tenant": tenant_id, "ids": list(memory_ids)})
+    return {memory_id: (version, since) for memory_id, version, since in rows}
+
+
+def _changed_meanwhile(tenant_id: UUID, key: str, cited: Mapping[UUID, tuple[int, datetime]]) -> list[str]:
+    """Those that are newer than the lease to compute the answer, as far as the clocks of both servers agree."""
+    if not cited:
+        return []
+    with writing():
+        begun: Any = client().get(_flight(tenant_id, key))
+    return [
+        str(each)
+        for each, (_, since) in cited.items()
+        if begun and int(1000 * since.timestamp()) > int(begun)
+    ]
 
 
 def _still_rests(tenant_id: UUID, cited: bytes) -> bool:
     """Whether the memories an answer rests on are as they were."""
     wanted = {UUID(each): version for each, version in orjson.loads(cited).items()}
     try:
-        return _versions(tenant_id, [*wanted]) == wanted
+        return {each: version for each, (version, _) in _cited(tenant_id, [*wanted]).items()} == wanted
     except (Error, PoolTimeout):
         return False
 

@@ -6,6 +6,7 @@ cache that a crash empties. A row whose entry has gone is struck off by whoever 
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from threading import Lock
 from uuid import UUID
@@ -25,40 +26,47 @@ SIZES_KEPT = 10_000
 SIZE_SECONDS = 30.0
 
 PUT = """
-INSERT INTO memories_cachedprompt (tenant_id, key, scope, embedding, expires_at)
-VALUES (%(tenant)s, %(key)s, %(scope)s, %(vector)s, %(expires_at)s)
+INSERT INTO memories_cachedprompt (tenant_id, key, scope, prompt, embedding, expires_at)
+VALUES (%(tenant)s, %(key)s, %(scope)s, %(prompt)s, %(vector)s, %(expires_at)s)
 ON CONFLICT (tenant_id, key) DO UPDATE
-SET scope = excluded.scope, embedding = excluded.embedding, expires_at = excluded.expires_at
+SET scope = excluded.scope, prompt = excluded.prompt, embedding = excluded.embedding, expires_at = excluded.expires_at
 """
 SIZE = """
 SELECT count(*) FROM (
     SELECT FROM memories_cachedprompt p WHERE p.tenant_id = %(tenant)s AND p.scope = %(scope)s LIMIT %(limit)s
 ) counted
 """
-NEAREST = (
-    "SELECT key, cosine FROM memos_nearest_prompts(%(tenant)s, %(scope)s, %(vector)s, %(many)s, %(limit)s)"
-)
+NEAREST = "SELECT key, prompt, cosine FROM memos_nearest_prompts(%(tenant)s, %(scope)s, %(vector)s, %(many)s, %(limit)s)"
 WANTED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    key: str
+    prompt: str
+    cosine: float
+
 
 _sizes: dict[tuple[UUID, UUID], tuple[float, int]] = {}
 _lock = Lock()
 
 
-def put(tenant_id: UUID, key: str, scope: UUID, vector: Vector, *, ttl: float) -> None:
-    """Store a prompt's vector (float32, unit length) for ``ttl`` seconds, in place of the one it had."""
+def put(tenant_id: UUID, key: str, scope: UUID, prompt: str, vector: Vector, *, ttl: float) -> None:
+    """Store a prompt with its vector (float32, unit length) for ``ttl`` seconds, in place of the one it had."""
     with tenant_scope(tenant_id, pipelined=True):
         params = {
             "tenant": tenant_id,
             "key": UUID(key),
             "scope": scope,
+            "prompt": prompt,
             "vector": HalfVector(_fitted(vector)),
             "expires_at": timezone.now() + timedelta(seconds=ttl),
         }
         fetch_prepared(f"{PUT} RETURNING 1", params)
 
 
-def nearest(tenant_id: UUID, scope: UUID, vector: Vector) -> list[tuple[str, float]]:
-    """The keys of the nearest prompts of a scope with their cosines, the nearest first."""
+def nearest(tenant_id: UUID, scope: UUID, vector: Vector) -> list[Near]:
+    """The nearest prompts of a scope, the nearest first."""
     params = {
         "tenant": tenant_id,
         "scope": scope,
@@ -67,7 +75,7 @@ def nearest(tenant_id: UUID, scope: UUID, vector: Vector) -> list[tuple[str, flo
         "limit": WANTED,
     }
     rows = fetch_prepared(NEAREST, params)
-    return [(key.hex, float(cosine)) for key, cosine in rows]
+    return [Near(key.hex, prompt, float(cosine)) for key, prompt, cosine in rows]
 
 
 def drop(tenant_id: UUID, keys: Sequence[str]) -> None:

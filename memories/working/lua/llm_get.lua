@@ -1,23 +1,24 @@
 -- The answer stored under a key, which is thereby used; or else a lease to compute it, for whoever is first.
 -- Counts what it found. KEYS: entry, used, flight, counts
--- ARGV: key, token of the caller ('' wants no lease), milliseconds of the lease, 0 where a miss does not count
+-- ARGV: key, 1 for who would compute it, milliseconds of the lease, 0 where a miss does not count
 -- Answers {fields} or {lease: 1 for the caller, 0 for nobody, or the milliseconds another one's has left}.
 local entry, used, flight, counts = unpack(KEYS)
-local fields = redis.call('HMGET', entry, 'response', 'prompt', 'memories', 'tokens')
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local fields = redis.call('HMGET', entry, 'response', 'memories', 'tokens')
 if fields[1] then
-    local clock = redis.call('TIME')
-    redis.call('ZADD', used, 'XX', clock[1] * 1000 + math.floor(clock[2] / 1000), ARGV[1])
+    redis.call('ZADD', used, 'XX', now, ARGV[1])
     redis.call('HINCRBY', counts, 'exact', 1)
-    redis.call('HINCRBY', counts, 'saved_tokens', fields[4])
+    redis.call('HINCRBY', counts, 'saved_tokens', fields[3])
     return fields
 end
 if ARGV[4] == '1' then
     redis.call('HINCRBY', counts, 'miss', 1)
 end
-if ARGV[2] == '' then
+if ARGV[2] == '0' then
     return {0}
 end
-if redis.call('SET', flight, ARGV[2], 'NX', 'PX', ARGV[3]) then
+if redis.call('SET', flight, now, 'NX', 'PX', ARGV[3]) then
     return {1}
 end
 return {redis.call('PTTL', flight)}
