@@ -10,6 +10,7 @@ import argparse
 import statistics
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from itertools import batched
 from uuid import uuid4
 
@@ -33,6 +34,8 @@ from memos_project.tenancy.services import create_tenant
 
 BASE_TEXTS, NOISE = 4000, 0.02
 MODEL = "a-model"
+# Questions before the one that is asked in a long prompt.
+LONG = 4
 
 
 def asked(text: str) -> Request:
@@ -52,7 +55,9 @@ def fill(tenant: TenantInfo, count: int, model: EmbeddingModel) -> None:
     )
     scope, end = asked("x").scope(model.name), timezone.now() + timedelta(days=1)
     with connections["owner"].cursor() as cursor:
-        cursor.execute("DROP INDEX IF EXISTS cachedprompt_hnsw")
+        cursor.execute("SELECT pg_get_indexdef('cachedprompt_hnsw'::regclass)")
+        [definition] = cursor.fetchone()
+        cursor.execute("DROP INDEX cachedprompt_hnsw")
     for some in batched(rnd.integers(0, len(base), missing), 1000):
         vectors = base[list(some)] + NOISE * rnd.normal(size=(len(some), base.shape[1]))
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -75,10 +80,8 @@ def fill(tenant: TenantInfo, count: int, model: EmbeddingModel) -> None:
             pipeline.hset(key_of(tenant.id, "llm", f"e:{key.hex}"), mapping=entry)
         pipeline.execute()
     with connections["owner"].cursor() as cursor:
-        cursor.execute(
-            "CREATE INDEX cachedprompt_hnsw ON memories_cachedprompt USING hnsw (embedding halfvec_cosine_ops)"
-            " WITH (m = 16, ef_construction = 64)"
-        )
+        cursor.execute("SET maintenance_work_mem = '1GB'")
+        cursor.execute(definition)
         cursor.execute("VACUUM ANALYZE memories_cachedprompt")
 
 
@@ -104,28 +107,33 @@ def main() -> None:
 
     api.call("PUT", "/v1/cache", body("Who baked the bread?", response={"choices": []}))
     times: dict[str, list[float]] = {}
-    # Every question is new: neither its vector nor its answer is known.
-    for text in corpus.questions(given.rounds, seed=int(timezone.now().timestamp())):
+    # Every question is new: neither its vector nor its answer is known. A long prompt has one that asks the same.
+    seed = int(timezone.now().timestamp())
+    around = " ".join(corpus.questions(LONG, seed=seed + 1))
+    for text in corpus.questions(given.rounds, seed=seed):
+        long = f"{around} {text}"
+        llm_cache.put(tenant, asked(f"Please: {long}"), {})
         acts: dict[str, Callable[[], object]] = {
-            "empty request": lambda: api.call("GET", "/v1/me"),
-            "exact, found": lambda: api.call("POST", "/v1/cache/lookup", body("Who baked the bread?")),
-            "exact, not found": lambda text=text: api.call("POST", "/v1/cache/lookup", body(text)),  # type: ignore[misc]
-            "embed": lambda text=text: embedder.embed_query(text + " "),  # type: ignore[misc]
-            "semantic, in process": lambda text=text: llm_cache.lookup(
-                tenant, asked(text + "  "), semantic=True
-            ),  # type: ignore[misc]
-            "semantic, HTTP": lambda text=text: api.call(  # type: ignore[misc]
-                "POST", "/v1/cache/lookup", body(text + "   ", semantic=True)
+            "empty request": partial(api.call, "GET", "/v1/me"),
+            "exact, found": partial(api.call, "POST", "/v1/cache/lookup", body("Who baked the bread?")),
+            "exact, not found": partial(api.call, "POST", "/v1/cache/lookup", body(text)),
+            "embed": partial(embedder.embed_query, text + " "),
+            "semantic": partial(llm_cache.lookup, tenant, asked(text + "  "), semantic=True),
+            "semantic, HTTP": partial(
+                api.call, "POST", "/v1/cache/lookup", body(text + "   ", semantic=True)
             ),
+            "embed, long": partial(embedder.embed_query, long + " "),
+            "semantic, long, found": partial(llm_cache.lookup, tenant, asked(long), semantic=True),
         }
         for name, act in acts.items():
             times.setdefault(name, []).append(timed(act))
     p50 = {name: statistics.median(all_of_them[given.rounds // 10 :]) for name, all_of_them in times.items()}
-    print(f"{given.prompts} prompts")
+    print(f"{given.prompts} prompts; a long one has {len(around.split())} words more")
     for name, ms in p50.items():
+        floor = "embed, long" if "long" in name else "embed"
         print(
             f"{name:22s} p50 {ms:6.2f} ms  {ms / p50['empty request']:5.2f} of an empty request"
-            f"  {ms / p50['embed']:5.2f} of embedding"
+            f"  {ms / p50[floor]:5.2f} of embedding"
         )
 
 

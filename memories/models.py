@@ -382,8 +382,8 @@ class CachedPrompt(models.Model):
             HnswIndex(
                 name="cachedprompt_hnsw",
                 fields=["embedding"],
-                m=16,
-                ef_construction=64,
+                m=24,
+                ef_construction=100,
                 opclasses=["halfvec_cosine_ops"],
             ),
         ]

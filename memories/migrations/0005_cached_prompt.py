@@ -49,9 +49,9 @@ class Migration(migrations.Migration):
                     models.Index(fields=["tenant", "scope"], name="cachedprompt_by_scope"),
                     models.Index(fields=["tenant", "expires_at"], name="cachedprompt_by_end"),
                     pgvector.django.indexes.HnswIndex(
-                        ef_construction=64,
+                        ef_construction=100,
                         fields=["embedding"],
-                        m=16,
+                        m=24,
                         name="cachedprompt_hnsw",
                         opclasses=["halfvec_cosine_ops"],
                     ),

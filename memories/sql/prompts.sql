@@ -7,7 +7,7 @@ CREATE FUNCTION memos_nearest_prompts(of_tenant uuid, of_scope uuid, wanted half
 RETURNS TABLE (key uuid, prompt text, cosine float8) LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan
 SET hnsw.iterative_scan = strict_order
-SET hnsw.ef_search = 24
+SET hnsw.ef_search = 40
 SET enable_sort = off
 SET enable_bitmapscan = off AS $$
 #variable_conflict use_column
