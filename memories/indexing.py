@@ -27,10 +27,10 @@ from kombu.exceptions import KombuError
 
 from memories import metrics
 from memories.embeddings import Embedded, Embedder, ProviderRejected, ProviderUnavailable, get_embedder
-from memories.models import EmbeddingModel, IndexJob, Memory, MemoryTokens, MemoryVector
+from memories.models import EmbeddingModel, IndexJob, Memory, MemoryVector
 from memories.vectors import IndexMissing, IndexUnavailable, VectorPoint, vector_index
 from memories.vectors.pgvector import PgVectorIndex
-from memos_project.db import tenant_scope
+from memos_project.db import fetch_prepared, send_prepared, tenant_scope
 from memos_project.later import later
 from memos_project.redis import client
 from memos_project.tenancy.models import Tenant
@@ -50,8 +50,28 @@ KEPT = 10_000
 CLAIM = "SELECT memory_id, revision, attempts FROM memos_claim(%(tenant)s, %(lease)s, %(limit)s)"
 # Memories before their jobs, as whoever forgets or revises one takes them.
 HOLD_MEMORIES = """
-SELECT FROM memories_memory WHERE tenant_id = %s AND id = ANY(%s) ORDER BY id FOR KEY SHARE
+SELECT FROM memories_memory WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s) ORDER BY id FOR KEY SHARE
 """
+HOLD_JOBS = """
+SELECT memory_id, revision FROM memories_indexjob
+WHERE tenant_id = %(tenant)s AND memory_id = ANY(%(ids)s) ORDER BY memory_id FOR UPDATE
+"""
+FINISH = """
+DELETE FROM memories_indexjob WHERE tenant_id = %(tenant)s AND memory_id = ANY(%(ids)s)
+"""
+DROP_TOKENS = """
+DELETE FROM memories_memorytokens
+WHERE tenant_id = %(tenant)s AND model_id = %(model)s AND memory_id = ANY(%(ids)s)
+"""
+WRITE_TOKENS = """
+INSERT INTO memories_memorytokens (tenant_id, model_id, memory_id, chunk, tokens)
+SELECT %(tenant)s, %(model)s, t.* FROM unnest(%(ids)s::uuid[], %(chunks)s::smallint[], %(tokens)s::bytea[]) t
+"""
+# What indexing reads of a memory.
+READ = (
+    "tenant_id", "title", "content", "content_hash", "kind", "tier", "occurred_at", "user_id", "agent_id", "tags",
+    "updated_at", "conversation__key",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +198,7 @@ def level(tenant_id: UUID, claims: Sequence[Claim]) -> int:
 def _level(tenant_id: UUID, claims: Sequence[Claim]) -> int:
     memory_ids = [each.memory_id for each in claims]
     with tenant_scope(tenant_id):
-        memories = list(
-            Memory.objects.filter(tenant_id=tenant_id, pk__in=memory_ids).select_related("conversation")
-        )
+        memories = _read(tenant_id, memory_ids)
         models = list(EmbeddingModel.objects.exclude(state=EmbeddingModel.State.RETIRED))
         held = {model.pk: PgVectorIndex().held(tenant_id, model.indexed(), memory_ids) for model in models}
     index = vector_index()
@@ -193,6 +211,11 @@ def _level(tenant_id: UUID, claims: Sequence[Claim]) -> int:
         _project(tenant_id, memories, memory_ids, models, ours)
         _finish(tenant_id, claims)
     return len(ours)
+
+
+def _read(tenant_id: UUID, memory_ids: Iterable[UUID]) -> list[Memory]:
+    found = Memory.objects.filter(tenant_id=tenant_id, pk__in=memory_ids)
+    return list(found.select_related("conversation").only(*READ))
 
 
 def text_of(memory: Memory) -> str:
@@ -238,21 +261,16 @@ def _write(
     finish: bool,
 ) -> set[UUID]:
     """Store what was made for the memories that have not changed since; those changed come round again."""
-    with tenant_scope(tenant_id):
-        with connection.cursor() as cursor:
-            cursor.execute(HOLD_MEMORIES, [tenant_id, [each.memory_id for each in claims]])
-        revisions = dict(
-            IndexJob.objects.select_for_update()
-            .filter(memory_id__in=[each.memory_id for each in claims])
-            .order_by("memory_id")
-            .values_list("memory_id", "revision")
-        )
+    claimed = {"tenant": tenant_id, "ids": [each.memory_id for each in claims]}
+    with tenant_scope(tenant_id, pipelined=True):
+        send_prepared(HOLD_MEMORIES, claimed)
+        revisions = dict(fetch_prepared(HOLD_JOBS, claimed))
         ours = {each.memory_id for each in claims if revisions.get(each.memory_id) == each.revision}
         for model, embedded in made:
             fresh = [memory for memory in memories if memory.pk in ours and memory.pk in embedded]
             _write_vectors(tenant_id, model, fresh, embedded)
         if finish:
-            IndexJob.objects.filter(memory_id__in=ours).delete()
+            send_prepared(FINISH, {"tenant": tenant_id, "ids": list(ours)})
     return ours
 
 
@@ -266,20 +284,17 @@ def _write_vectors(
     ]
     PgVectorIndex().upsert(tenant_id, model.indexed(), points)
     if model.token_dimensions:
-        MemoryTokens.objects.filter(
-            tenant_id=tenant_id, model=model, memory_id__in=[m.pk for m in memories]
-        ).delete()
-        MemoryTokens.objects.bulk_create(
-            MemoryTokens(
-                tenant_id=tenant_id,
-                memory_id=memory.pk,
-                model=model,
-                chunk=number,
-                tokens=chunk.tokens.tobytes(),
-            )
+        rows = [
+            (memory.pk, number, chunk.tokens.tobytes())
             for memory in memories
             for number, chunk in enumerate(embedded[memory.pk].chunks)
             if chunk.tokens is not None
+        ]
+        of_model = {"tenant": tenant_id, "model": model.pk}
+        send_prepared(DROP_TOKENS, {**of_model, "ids": [memory.pk for memory in memories]})
+        ids, chunks, tokens = zip(*rows, strict=True) if rows else ((), (), ())
+        send_prepared(
+            WRITE_TOKENS, {**of_model, "ids": list(ids), "chunks": list(chunks), "tokens": list(tokens)}
         )
 
 
@@ -301,8 +316,7 @@ def _project(
         for model in models:
             project(tenant_id, model, list(sent.values()))
         with tenant_scope(tenant_id):
-            found = Memory.objects.filter(tenant_id=tenant_id, pk__in=sent).select_related("conversation")
-            present = {memory.pk: memory for memory in found}
+            present = {memory.pk: memory for memory in _read(tenant_id, sent)}
         if gone := sent.keys() - present.keys():
             index.delete(tenant_id, gone)
         sent = {

@@ -224,7 +224,7 @@ MEMOS_VECTORS = {
     )
 }
 MEMOS_EMBEDDING_THREADS = env.int("MEMOS_EMBEDDING_THREADS", default=1)
-MEMOS_INDEX_BATCH = env.int("MEMOS_INDEX_BATCH", default=64)
+MEMOS_INDEX_BATCH = env.int("MEMOS_INDEX_BATCH", default=128, minimum=1)
 MEMOS_INDEX_LEASE_SECONDS = env.float("MEMOS_INDEX_LEASE_SECONDS", default=30.0)
 MEMOS_INDEX_MAX_ATTEMPTS = env.int("MEMOS_INDEX_MAX_ATTEMPTS", default=8)
 # Working memory: seconds and bytes.
