@@ -21,7 +21,8 @@ from pathlib import Path
 import stack  # noqa: F401  # sets Django up
 
 from memories.embeddings import ModelSpec, get_embedder
-from memories.working.likeness import THRESHOLD, differs
+from memories.working.likeness import differs
+from memos_project.settings import MEMOS_LLM_CACHE_THRESHOLD as THRESHOLD
 
 PAIRS = Path(__file__).with_name("data") / "prompt_pairs.jsonl"
 MINILM = ModelSpec(name="all-minilm-l6-v2", provider="onnx", dimensions=384)

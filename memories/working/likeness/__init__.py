@@ -1,5 +1,5 @@
 """When the answer to one prompt may answer another."""
 
-from memories.working.likeness.guards import THRESHOLD, differs
+from memories.working.likeness.guards import differs
 
-__all__ = ["THRESHOLD", "differs"]
+__all__ = ["differs"]

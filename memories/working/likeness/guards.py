@@ -1,9 +1,9 @@
 """Whether the stored answer to one prompt may answer another.
 
-Two prompts whose vectors have a cosine of at least ``THRESHOLD`` are about the same thing, but an embedding
-hardly sees a changed number, name or "not". The guards here read the words, and any of them forbids reuse:
-a wrong answer costs more than a missing one. They know English; in other languages, only what needs no
-vocabulary (numbers, names, symbols, quotations, words that are replaced by others and the order of words).
+Two prompts whose vectors have a cosine of at least the setting ``MEMOS_LLM_CACHE_THRESHOLD`` are about the same
+thing, but an embedding hardly sees a changed number, name or "not". The guards here read the words, and any of them
+forbids reuse: a wrong answer costs more than a missing one. They know English; in other languages, only what needs
+no vocabulary (numbers, names, symbols, quotations, words that are replaced by others and the order of words).
 
 Measured by ``benchmarks/llm_cache_pairs.py`` on 872 labelled pairs, most of the unlike ones a word or two
 apart: at the threshold, without guards half of the hits are false; with them none is, and 84 % (the half the
@@ -46,8 +46,6 @@ from memories.working.likeness.vocabulary import (
     SYMMETRIC,
     WISHES,
 )
-
-THRESHOLD = 0.84
 
 
 def differs(stored: str, asked: str) -> str | None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memories.embeddings import ModelSpec, Runtime, get_embedder
-from memories.working.likeness import THRESHOLD, differs
+from memories.working.likeness import differs
 
 PAIRS = Path(__file__).parents[3] / "benchmarks/data/prompt_pairs.jsonl"
 
@@ -221,7 +221,7 @@ def test_a_hostile_text_takes_linear_time(piece):
 
 
 @pytest.mark.parametrize("part", ["tune", "check", "second look", "last look"])
-def test_of_labelled_pairs_at_most_one_hit_in_a_hundred_is_false(part, tmp_path):
+def test_of_labelled_pairs_at_most_one_hit_in_a_hundred_is_false(part, settings, tmp_path):
     pairs = [pair for pair in map(json.loads, PAIRS.read_text().splitlines()) if pair["part"] == part]
     spec = ModelSpec(name="all-minilm-l6-v2", provider="onnx", dimensions=384)
     texts = sorted({pair[side] for pair in pairs for side in ("stored", "asked")})
@@ -230,7 +230,7 @@ def test_of_labelled_pairs_at_most_one_hit_in_a_hundred_is_false(part, tmp_path)
     hits = [
         pair["same"]
         for pair in pairs
-        if vectors[pair["stored"]] @ vectors[pair["asked"]] >= THRESHOLD
+        if vectors[pair["stored"]] @ vectors[pair["asked"]] >= settings.MEMOS_LLM_CACHE_THRESHOLD
         and differs(pair["stored"], pair["asked"]) is None
     ]
     assert sum(hits) / len(hits) >= 0.99
