@@ -144,9 +144,10 @@ def assert_nothing_told(answer, theirs):
     said = answer.body if isinstance(answer.body, bytes) else orjson.dumps(answer.body)
     assert MARK.encode() not in said
     if answer.status < 300:
-        # One's own conversation may have any name, this one too.
+        # One's own conversation or scratchpad may have any name, this one too.
         for field in ("conversation_id", "session", "scratchpad"):
             said = said.replace(f'"{field}":"{theirs["conversation"][0]}"'.encode(), b"")
+        said = said.replace(f"scratchpad:{theirs['conversation'][0]}:".encode(), b"")
         named = [*theirs["memory"], theirs["conversation"][0], theirs["tenant"][1]]
         assert [each for each in named if each.encode() in said] == []
 
