@@ -6,7 +6,7 @@ from uuid import UUID
 from celery import shared_task
 
 from memories import accesses, indexing, promotion, statistics
-from memories.working.llm_cache import prompts
+from memories.working import llm_cache
 from memos_project.tenancy import idempotency
 
 
@@ -43,8 +43,8 @@ def flush_accesses() -> None:
 
 @shared_task(ignore_result=True)
 def drop_expired_prompts() -> None:
-    """Delete the prompts whose answers have expired."""
-    prompts.drop_expired()
+    """Delete the prompts whose answers have expired or are gone."""
+    llm_cache.sweep()
 
 
 @shared_task(ignore_result=True)

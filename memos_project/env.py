@@ -9,6 +9,7 @@ import math
 import secrets
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import environ
 import psycopg
@@ -139,9 +140,14 @@ def connections(home: Path) -> Connections:
 
 def broker_of(redis_url: str) -> str:
     """The same Redis as Celery names it, which has another scheme for a socket's path."""
-    if not redis_url.startswith("unix://"):
+    parts = urlsplit(redis_url)
+    if parts.scheme != "unix":
         return redis_url
-    return redis_url.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
+    said = dict(parse_qsl(parts.query))
+    secret = quote(said["password"], safe="") if "password" in said else None
+    userinfo, at, _ = parts.netloc.rpartition("@")
+    place = f":{secret}@" if secret and not at else f"{userinfo}{at}"
+    return f"redis+socket://{place}{parts.path}?virtual_host={said.get('db', '0')}"
 
 
 def secret_key(home: Path) -> str:

@@ -99,7 +99,7 @@ DATABASES = {
         CONNECTIONS.database_url,
         pool={
             "min_size": 1,
-            "max_size": env.int("DATABASE_POOL_SIZE", default=16),
+            "max_size": env.int("DATABASE_POOL_SIZE", default=16, minimum=1),
             "timeout": 10,
             "max_idle": 60,
         },
@@ -132,9 +132,9 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
     "sweep-index-backlog": {
         "task": "memories.tasks.sweep_index_backlog",
-        "schedule": schedule(env.float("MEMOS_SWEEP_SECONDS", default=10.0)),
+        "schedule": schedule(env.float("MEMOS_SWEEP_SECONDS", default=10.0, minimum=0.1)),
         # What is not taken before the next one is due is not worth having.
-        "options": {"expires": env.float("MEMOS_SWEEP_SECONDS", default=10.0)},
+        "options": {"expires": env.float("MEMOS_SWEEP_SECONDS", default=10.0, minimum=0.1)},
     },
     "count-text-statistics": {"task": "memories.tasks.count_text_statistics", "schedule": schedule(60.0)},
     "drop-expired-prompts": {"task": "memories.tasks.drop_expired_prompts", "schedule": schedule(600.0)},
@@ -206,12 +206,12 @@ SPECTACULAR_SETTINGS = {
 
 # -- memOS -------------------------------------------------------------------------------------------
 
-MEMOS_RATE_LIMIT_TENANT = env.int("MEMOS_RATE_LIMIT_TENANT", default=60_000)
-MEMOS_RATE_LIMIT_KEY = env.int("MEMOS_RATE_LIMIT_KEY", default=30_000)
-MEMOS_MAX_CONTENT_CHARACTERS = env.int("MEMOS_MAX_CONTENT_CHARACTERS", default=200_000)
-MEMOS_MAX_BATCH = env.int("MEMOS_MAX_BATCH", default=1000)
-MEMOS_MAX_TOP_K = env.int("MEMOS_MAX_TOP_K", default=200)
-MEMOS_WAIT_SECONDS = env.float("MEMOS_WAIT_SECONDS", default=30.0)
+MEMOS_RATE_LIMIT_TENANT = env.int("MEMOS_RATE_LIMIT_TENANT", default=60_000, minimum=1)
+MEMOS_RATE_LIMIT_KEY = env.int("MEMOS_RATE_LIMIT_KEY", default=30_000, minimum=1)
+MEMOS_MAX_CONTENT_CHARACTERS = env.int("MEMOS_MAX_CONTENT_CHARACTERS", default=200_000, minimum=1)
+MEMOS_MAX_BATCH = env.int("MEMOS_MAX_BATCH", default=1000, minimum=1)
+MEMOS_MAX_TOP_K = env.int("MEMOS_MAX_TOP_K", default=200, minimum=1)
+MEMOS_WAIT_SECONDS = env.float("MEMOS_WAIT_SECONDS", default=30.0, minimum=0)
 
 MEMOS_VECTORS = {
     "default": (
@@ -223,10 +223,10 @@ MEMOS_VECTORS = {
         else {"BACKEND": "memories.vectors.pgvector.PgVectorIndex", "OPTIONS": {}}
     )
 }
-MEMOS_EMBEDDING_THREADS = env.int("MEMOS_EMBEDDING_THREADS", default=1)
+MEMOS_EMBEDDING_THREADS = env.int("MEMOS_EMBEDDING_THREADS", default=1, minimum=1)
 MEMOS_INDEX_BATCH = env.int("MEMOS_INDEX_BATCH", default=128, minimum=1)
-MEMOS_INDEX_LEASE_SECONDS = env.float("MEMOS_INDEX_LEASE_SECONDS", default=30.0)
-MEMOS_INDEX_MAX_ATTEMPTS = env.int("MEMOS_INDEX_MAX_ATTEMPTS", default=8)
+MEMOS_INDEX_LEASE_SECONDS = env.float("MEMOS_INDEX_LEASE_SECONDS", default=30.0, minimum=1)
+MEMOS_INDEX_MAX_ATTEMPTS = env.int("MEMOS_INDEX_MAX_ATTEMPTS", default=8, minimum=1)
 # Working memory: seconds and bytes.
 MEMOS_WORKING_TTL = env.int("MEMOS_WORKING_TTL", default=3600, minimum=1)
 MEMOS_WORKING_MAX_TTL = env.int("MEMOS_WORKING_MAX_TTL", default=30 * 24 * 3600, minimum=1)
@@ -250,7 +250,7 @@ MEMOS_LLM_CACHE_THRESHOLD = env.float("MEMOS_LLM_CACHE_THRESHOLD", default=0.84,
 MEMOS_LLM_CACHE_LEASE_SECONDS = env.float("MEMOS_LLM_CACHE_LEASE_SECONDS", default=60.0, minimum=0.001)
 
 # The OpenAI-compatible service behind /v1/openai/.
-MEMOS_OPENAI_UPSTREAM_URL = env.str("MEMOS_OPENAI_UPSTREAM_URL", default="")
+MEMOS_OPENAI_UPSTREAM_URL = env.address("MEMOS_OPENAI_UPSTREAM_URL", schemes=("http", "https"))
 MEMOS_OPENAI_UPSTREAM_KEY = env.str("MEMOS_OPENAI_UPSTREAM_KEY", default="")
 MEMOS_OPENAI_UPSTREAM_TIMEOUT = env.float("MEMOS_OPENAI_UPSTREAM_TIMEOUT", default=600.0, minimum=0.001)
 MEMOS_OPENAI_UPSTREAM_CALLS = env.int("MEMOS_OPENAI_UPSTREAM_CALLS", default=4, minimum=1)
@@ -259,7 +259,7 @@ MEMOS_OPENAI_WAIT_SECONDS = env.float("MEMOS_OPENAI_WAIT_SECONDS", default=30.0,
 # How long an answer may be given again while nothing changes; 0 never.
 MEMOS_RECALL_CACHE_SECONDS = env.float("MEMOS_RECALL_CACHE_SECONDS", default=30.0, minimum=0)
 # Scopes up to this many rows per square root of all rows are searched exactly; see docs/explanation/recall.md.
-MEMOS_EXACT_SEARCH_FACTOR = env.float("MEMOS_EXACT_SEARCH_FACTOR", default=39.0)
+MEMOS_EXACT_SEARCH_FACTOR = env.float("MEMOS_EXACT_SEARCH_FACTOR", default=39.0, minimum=0)
 
 LOGGING = logging_config(level=env.str("LOG_LEVEL", default="INFO"), json=env.bool("LOG_JSON", default=False))
 DJANGO_STRUCTLOG_CELERY_ENABLED = True

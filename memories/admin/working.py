@@ -16,13 +16,13 @@ from memories.admin.dashboard import bars
 from memories.working import blackboards, keyvalue, leases, llm_cache, scratchpads
 from memories.working.store import quota as quota_of
 from memos_project.db import tenant_scope
-from memos_project.errors import MemosError
+from memos_project.errors import MemosError, NotFound
 from memos_project.tenancy.admin_base import actor_of, tenant_of
 from memos_project.tenancy.callers import TenantInfo
 from memos_project.tenancy.middleware import opens_own_transactions
 
 # As many as a page shows.
-MOST_PADS = MOST_BOARDS = 200
+MOST_PADS = MOST_BOARDS = MOST_ENTRIES = 200
 MOST_POSTS = 500
 
 OUTCOMES = {
@@ -49,7 +49,11 @@ class WorkingPage(View, ABC):
 
     def get(self, request: HttpRequest, **named: str) -> HttpResponse:
         tenant = tenant_of(request)
-        shown = self.shown(tenant, **named)
+        try:
+            shown = self.shown(tenant, **named)
+        except MemosError as error:  # it has expired since the page that led here
+            messages.warning(request, error.detail)
+            return redirect("admin:working")
         assert self.admin_site is not None
         with tenant_scope(tenant.id):
             context = {
@@ -93,6 +97,7 @@ class Overview(WorkingPage):
             "quota": quota,
             "share": round(100 * used / quota, 1),
             "pads": pads,
+            "entries": keyvalue.list_all(tenant.id, limit=MOST_ENTRIES)[0],
             "boards": boards,
             "usage": usage,
             "saved": usage.counts.get("saved_tokens", 0),
@@ -112,12 +117,9 @@ class Scratchpad(WorkingPage):
 
     def shown(self, tenant: TenantInfo, **named: str) -> dict[str, Any]:
         session = named["session"]
-        try:
-            entries = scratchpads.whole(tenant.id, session)
-        except MemosError:
-            entries = []
+        entries = scratchpads.whole(tenant.id, session)
         if not entries:
-            raise Http404(scratchpads.MISSING)
+            raise NotFound(scratchpads.MISSING)
         return {"title": f"Scratchpad of {session}", "session": session, "entries": entries}
 
     def promote(self, request: HttpRequest, tenant: TenantInfo, session: str) -> str:
@@ -132,6 +134,19 @@ class Scratchpad(WorkingPage):
         return f"The scratchpad of {session} is gone."
 
 
+class Entry(WorkingPage):
+    template = "admin/memories/working/entry.html"
+    acts: ClassVar = {"expire": "expire"}
+
+    def shown(self, tenant: TenantInfo, **named: str) -> dict[str, Any]:
+        entry = keyvalue.get(tenant.id, named["scope"], named["key"])
+        return {"title": f"{named['key']} of {named['scope']}", "entry": entry}
+
+    def expire(self, request: HttpRequest, tenant: TenantInfo, scope: str, key: str) -> str:
+        keyvalue.delete(tenant, scope, key)
+        return f"{key} of {scope} is gone."
+
+
 class Blackboard(WorkingPage):
     """What every agent of the task may read; private areas stay private."""
 
@@ -141,7 +156,7 @@ class Blackboard(WorkingPage):
     def shown(self, tenant: TenantInfo, **named: str) -> dict[str, Any]:
         board = named["board"]
         if not blackboards.is_there(tenant.id, board):
-            raise Http404("There is no such blackboard.")
+            raise NotFound(blackboards.MISSING)
         reading = blackboards.read_posts(tenant.id, board, limit=MOST_POSTS)
         return {
             "title": f"Blackboard {board}",

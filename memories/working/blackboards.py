@@ -198,7 +198,7 @@ def list_boards(tenant_id: UUID, *, after: str, limit: int) -> tuple[list[Board]
             pipeline.hmget(board, "agents", "posts", "bytes").pttl(board)
         answers = pipeline.execute()
         return [
-            Board(name, int(agents), int(posts), int(size), left / 1000)
+            Board(name, int(agents or 0), int(posts), int(size), left / 1000)
             for name, (agents, posts, size), left in zip(names, answers[::2], answers[1::2], strict=True)
             if posts and left >= 0
         ]

@@ -15,6 +15,8 @@ from memos_project.redis import client
 from memos_project.tenancy.callers import TenantInfo
 
 MISSING = "There is no such entry, or it has expired."
+# Where the names of entries stand among those of all that is held.
+ALL_SCOPES = (("[agent:", "(agent;"), ("[session:", "(session;"), ("[tenant\0", "(tenant\x01"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +96,42 @@ def list_entries(tenant_id: UUID, scope: str, *, after: str, limit: int) -> tupl
     """Entries of a scope by key, from the one after ``after`` on; and whether Redis answered."""
 
     def look(keys: list[str]) -> list[Listed]:
-        pipeline: Any = client().pipeline(transaction=False)
-        for key in keys:
-            name = _entry_key(tenant_id, scope, key)
-            pipeline.hget(name, "version").pttl(name).hstrlen(name, "json")
-        answers = pipeline.execute()
-        return [
-            Listed(key, int(version), left / 1000, size)
-            for key, version, left, size in zip(keys, answers[::3], answers[1::3], answers[2::3], strict=True)
-            if version and left >= 0
-        ]
+        return [entry for _, entry in _look(tenant_id, [(scope, key) for key in keys])]
 
     return read(lambda: live(tenant_id, scope, after=after, limit=limit, look=look), [])
+
+
+def list_all(tenant_id: UUID, *, limit: int) -> tuple[list[tuple[str, Listed]], bool]:
+    """The first entries of all scopes, each with its scope; and whether Redis answered."""
+
+    def ask() -> list[tuple[str, Listed]]:
+        found: list[tuple[str, str]] = []
+        for start, end in ALL_SCOPES:
+            members: Any = client().zrange(
+                key_of(tenant_id, "names"), start, end, bylex=True, offset=0, num=limit
+            )
+            for member in members:
+                scope, _, key = member.decode().partition("\0")
+                found.append((scope, key))
+        return _look(tenant_id, found[:limit])
+
+    return read(ask, [])
+
+
+def _look(tenant_id: UUID, places: Sequence[tuple[str, str]]) -> list[tuple[str, Listed]]:
+    """Those of these entries that have not expired, by scope and key."""
+    pipeline: Any = client().pipeline(transaction=False)
+    for scope, key in places:
+        name = _entry_key(tenant_id, scope, key)
+        pipeline.hget(name, "version").pttl(name).hstrlen(name, "json")
+    answers = pipeline.execute()
+    return [
+        (scope, Listed(key, int(version), left / 1000, size))
+        for (scope, key), version, left, size in zip(
+            places, answers[::3], answers[1::3], answers[2::3], strict=True
+        )
+        if version and left >= 0
+    ]
 
 
 def used(tenant_id: UUID) -> int:

@@ -209,13 +209,34 @@ class TestInvalidation:
 
     def test_an_answer_to_what_a_memory_said_before_is_not_kept(self, api, remember):
         [cited] = remember("Bread is brown.")
-        assert look(api)["compute"]
+        asked_at = look(api)["asked_at"]
         api.patch(f"/v1/memories/{cited}", {"content": "Bread is white."})
-        answer = api.send("PUT", "/v1/cache", {**ASKED, "response": "Brown.", "memory_ids": [str(cited)]})
-        assert (answer.status, answer.fields) == (409, ["memory_ids"])
-        assert look(api)["compute"]
-        store(api, memory_ids=[str(cited)])
+        late = {**ASKED, "response": "Brown.", "memory_ids": [str(cited)], "asked_at": asked_at}
+        for _ in range(2):
+            answer = api.send("PUT", "/v1/cache", late)
+            assert (answer.status, answer.fields) == (409, ["memory_ids"])
+        assert look(api)["hit"] is None
+        store(api, memory_ids=[str(cited)], asked_at=look(api)["asked_at"])
         assert look(api)["hit"] == "exact"
+
+    def test_a_memory_that_is_new_since_is_no_change(self, api, remember):
+        asked_at = look(api)["asked_at"]
+        [cited] = remember("Bread is brown.")
+        store(api, memory_ids=[str(cited)], asked_at=asked_at)
+        assert look(api)["hit"] == "exact"
+
+    def test_nothing_is_left_of_prompts_whose_answers_redis_lost(self, api, tenant):
+        for text in ("My diagnosis is measles, what now?", "And then?"):
+            store(api, asking(text))
+        lost = list(client().scan_iter(f"{key_of(tenant.id, 'llm')}:*"))
+        client().delete(*lost)
+        assert indexed_prompts(tenant) == 2
+        assert llm_cache.sweep() == 2
+        assert indexed_prompts(tenant) == 0
+        store(api)
+        client().delete(*client().scan_iter(f"{key_of(tenant.id, 'llm')}:*"))
+        assert api.delete("/v1/cache", all="true").body == {"dropped": 0}
+        assert indexed_prompts(tenant) == 0
 
     def test_memories_that_are_not_there(self, api, other_tenant, remember):
         [theirs] = remember("Secret.", of=other_tenant)

@@ -188,7 +188,9 @@ class TestStream:
         assert whole["choices"][0]["message"]["tool_calls"] == [
             {"id": "a", "type": "function", "function": {"name": "look", "arguments": '{"q": 1}'}}
         ]
-        replayed = [orjson.loads(each[6:]) for each in upstream.chunks_of(whole) if each != upstream.DONE]
+        replayed = [
+            orjson.loads(each[6:]) for each in upstream.chunks_of(whole, usage=False) if each != upstream.DONE
+        ]
         assert upstream.completion_of(replayed)["choices"] == whole["choices"]
 
 

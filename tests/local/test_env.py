@@ -140,8 +140,9 @@ class TestSecretKey:
     ("redis", "broker"),
     [
         ("rediss://:secret@there:1/2", "rediss://:secret@there:1/2"),
-        ("unix:///run/redis.sock", "redis+socket:///run/redis.sock"),
+        ("unix:///run/redis.sock", "redis+socket:///run/redis.sock?virtual_host=0"),
         ("unix://:secret@/run/redis.sock?db=2", "redis+socket://:secret@/run/redis.sock?virtual_host=2"),
+        ("unix:///r.sock?password=a@b&db=2", "redis+socket://:a%40b@/r.sock?virtual_host=2"),
     ],
 )
 def test_celery_has_another_name_for_a_socket(redis, broker):

@@ -51,6 +51,24 @@ def test_the_overview_shows_what_is_held(curator, held):
     assert "of live sessions" in page
 
 
+def test_an_entry_is_read_and_let_go(curator, tenant, held):
+    keyvalue.put(tenant, "session:a", "plan", {"step": "read on"}, ttl=600)
+    assert "session:a" in text(curator, "working")
+    assert "read on" in text(curator, "working_entry", "session:a", "plan")
+    curator.post(url("working_entry", "session:a", "plan"), {"act": "expire"})
+    assert keyvalue.get_many(tenant.id, "session:a", ["plan"])[0] == [None]
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [("working_entry", "tenant", "gone"), ("working_scratchpad", "gone"), ("working_blackboard", "gone")],
+)
+def test_what_has_expired_leads_back(curator, held, gone):
+    answer = curator.get(url(*gone), follow=True)
+    assert answer.redirect_chain == [(url("working"), 302)]
+    assert "has expired" in answer.content.decode()
+
+
 def test_a_scratchpad_is_read_and_promoted(curator, tenant, held):
     page = text(curator, "working_scratchpad", "s-ours")
     assert "deploys on Fridays" in page
@@ -71,7 +89,7 @@ def test_a_scratchpad_is_let_go(curator, tenant, held):
     answer = curator.post(url("working_scratchpad", "s-ours"), {"act": "expire"})
     assert answer["Location"] == url("working")
     assert scratchpads.whole(tenant.id, "s-ours") == []
-    assert curator.get(url("working_scratchpad", "s-ours")).status_code == 404
+    assert curator.get(url("working_scratchpad", "s-ours"))["Location"] == url("working")
 
 
 def test_a_blackboard_shows_what_is_public(curator, tenant, held):
@@ -80,7 +98,7 @@ def test_a_blackboard_shows_what_is_public(curator, tenant, held):
     assert "ours private" not in page
     assert "subtask" in page
     curator.post(url("working_blackboard", "b-ours"), {"act": "end"})
-    assert curator.get(url("working_blackboard", "b-ours")).status_code == 404
+    assert curator.get(url("working_blackboard", "b-ours"))["Location"] == url("working")
 
 
 @pytest.mark.parametrize("said", [{"tag": "t"}, {"model": "gpt"}, {"everything": "on"}])
@@ -91,8 +109,8 @@ def test_cached_answers_are_dropped(curator, tenant, other_tenant, held, said):
 
 
 def test_another_tenants_are_not_there(curator, held):
-    assert curator.get(url("working_scratchpad", "s-theirs")).status_code == 404
-    assert curator.get(url("working_blackboard", "b-theirs")).status_code == 404
+    assert curator.get(url("working_scratchpad", "s-theirs"))["Location"] == url("working")
+    assert curator.get(url("working_blackboard", "b-theirs"))["Location"] == url("working")
 
 
 def test_a_viewer_looks_and_changes_nothing(tenant, held):

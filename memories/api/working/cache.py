@@ -11,7 +11,13 @@ from rest_framework.response import Response
 
 from memories.api.working.serializers import AnyJsonField, TtlField
 from memories.working import llm_cache
-from memos_project.api.fields import JsonObjectField, StrictBooleanField, StrictCharField, StrictFloatField
+from memos_project.api.fields import (
+    JsonObjectField,
+    MomentField,
+    StrictBooleanField,
+    StrictCharField,
+    StrictFloatField,
+)
 from memos_project.api.views import TenantView, validated
 from memos_project.errors import InvalidInput
 
@@ -62,6 +68,10 @@ class StoreInput(RequestInput):
         required=False,
         help_text="The memories the answer rests on: it goes when one of them is changed or forgotten.",
     )
+    asked_at = MomentField(
+        required=False,
+        help_text="From the look-up that found nothing: the answer is refused (409) where a memory was revised since.",
+    )
 
 
 class CacheStored(serializers.Serializer[Any]):
@@ -94,6 +104,9 @@ class LookupOutput(serializers.Serializer[Any]):
     )
     retry_after = serializers.FloatField(
         allow_null=True, help_text="Seconds that the one who is asking the model may take at most."
+    )
+    asked_at = serializers.DateTimeField(
+        allow_null=True, help_text="When nothing was there, to be sent back with the answer."
     )
     degraded = serializers.ListField(child=serializers.CharField())
 
@@ -135,6 +148,7 @@ class CacheView(TenantView):
             ttl=data.get("ttl"),
             tags=data.get("tags", ()),
             memory_ids=data.get("memory_ids", ()),
+            asked_at=data.get("asked_at"),
         )
         return Response(asdict(stored))
 
@@ -170,7 +184,7 @@ class LookupView(TenantView):
             wait=data.get("wait", 0.0),
         )
         body = {"key": found.key, "hit": found.hit, "response": found.response, "compute": found.compute,
-                "retry_after": found.retry_after, "degraded": ["working"] if found.degraded else []}  # fmt: skip
+                "retry_after": found.retry_after, "asked_at": found.asked_at, "degraded": ["working"] if found.degraded else []}  # fmt: skip
         return Response(body if found.similarity is None else {**body, "similarity": found.similarity})
 
 

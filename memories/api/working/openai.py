@@ -80,7 +80,7 @@ class CompletionsView(TenantView):
                 tenant, asked, semantic=mode == "semantic", wait=settings.MEMOS_OPENAI_WAIT_SECONDS
             )
             if found.hit:
-                return _from_cache(found, wants_stream=data.get("stream", False))
+                return _from_cache(found, body)
             if found.turned_away:
                 raise Unavailable(
                     "Somebody else asks the same just now, and too many wait: try again in a moment."
@@ -89,11 +89,15 @@ class CompletionsView(TenantView):
         return _streamed(body, keep) if data.get("stream") else _whole(body, keep)
 
 
-def _from_cache(found: llm_cache.Found, *, wants_stream: bool) -> HttpResponseBase:
+def _from_cache(found: llm_cache.Found, body: Mapping[str, Any]) -> HttpResponseBase:
     headers = {HEADER: str(found.hit)}
-    if wants_stream:
+    if body.get("stream"):
+        options = body.get("stream_options")
+        usage = isinstance(options, dict) and bool(options.get("include_usage"))
         return StreamingHttpResponse(
-            upstream.chunks_of(found.response), content_type="text/event-stream", headers=headers
+            upstream.chunks_of(found.response, usage=usage),
+            content_type="text/event-stream",
+            headers=headers,
         )
     return HttpResponse(orjson.dumps(found.response), content_type="application/json", headers=headers)
 
@@ -111,28 +115,29 @@ def _whole(body: Mapping[str, Any], keep: Keep) -> HttpResponse:
         answer,
         status=response.status_code,
         content_type=response.headers.get("content-type", "application/json"),
-        headers={HEADER: "miss"},
+        headers={HEADER: "miss", **_when(response)},
     )
 
 
 def _streamed(body: Mapping[str, Any], keep: Keep) -> HttpResponseBase:
     """What the upstream says as it says it; what it amounts to is kept when it has come to its end."""
     events = _events(body, keep)
-    status, content_type = next(events)
+    status, content_type, when = next(events)
     return StreamingHttpResponse(
         events,
         status=status,
         content_type=content_type,
-        headers={HEADER: "miss", "Cache-Control": "no-cache"},
+        headers={HEADER: "miss", "Cache-Control": "no-cache", **when},
     )
 
 
 def _events(body: Mapping[str, Any], keep: Keep) -> Iterator[Any]:
-    """The status and the content type, then the lines."""
+    """The status, the content type and when to ask again, then the lines."""
     completion = None
     try:
         with upstream.asked(body) as response:
-            yield response.status_code, response.headers.get("content-type", "text/event-stream")
+            content_type = response.headers.get("content-type", "text/event-stream")
+            yield response.status_code, content_type, _when(response)
             chunks: list[dict[str, Any]] = []
             for line in response.iter_lines():
                 yield line.encode() + b"\n"
@@ -144,6 +149,12 @@ def _events(body: Mapping[str, Any], keep: Keep) -> Iterator[Any]:
     finally:
         # Whoever goes away in the middle leaves nothing behind.
         keep(completion)
+
+
+def _when(response: httpx.Response) -> dict[str, str]:
+    """When the upstream wants to be asked again, if it says so."""
+    names = [name for name in ("Retry-After", "retry-after-ms") if name in response.headers]
+    return {name: response.headers[name] for name in names}
 
 
 def _completion(answer: bytes | str) -> dict[str, Any] | None:

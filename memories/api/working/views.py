@@ -41,7 +41,7 @@ def _rendered(entry: Entry) -> Response:
 class EntryView(TenantView):
     @extend_schema(
         operation_id="working_put",
-        parameters=[SCOPE_PARAMETER, KEY_PARAMETER, TENANT_ID],
+        parameters=[SCOPE_PARAMETER, KEY_PARAMETER, TENANT_ID, IF_MATCH],
         request=s.PutInput,
         responses=s.EntryOutput,
     )
@@ -49,8 +49,12 @@ class EntryView(TenantView):
         """Set a value, for a while."""
         data = validated(s.PutInput, request.data)
         entry = keyvalue.put(
-            self.tenant(), *place(scope, key), data["value"], ttl=data.get("ttl"), if_version=data.get("if_version")
-        )  # fmt: skip
+            self.tenant(),
+            *place(scope, key),
+            data["value"],
+            ttl=data.get("ttl"),
+            if_version=data.get("if_version", if_match(request)),
+        )
         return _rendered(entry)
 
     @extend_schema(

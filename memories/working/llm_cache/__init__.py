@@ -9,6 +9,7 @@ from memories.working.llm_cache.cache import (
     memory_changed,
     put,
     release,
+    sweep,
     usage,
 )
 from memories.working.llm_cache.requests import Request
@@ -23,5 +24,6 @@ __all__ = [
     "memory_changed",
     "put",
     "release",
+    "sweep",
     "usage",
 ]

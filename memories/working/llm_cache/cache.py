@@ -1,9 +1,9 @@
-"""The cache: entries in Redis, their prompts' vectors in PostgreSQL, and what must hold before an answer is reused."""
+"""The cache: entries in Redis, their prompts with vectors in PostgreSQL, and what must hold before an answer is reused."""
 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -60,6 +60,8 @@ class Found:
     similarity: float | None = None
     compute: bool = False
     retry_after: float | None = None
+    asked_at: datetime | None = None
+    """When nothing was there, by Redis's clock: what is computed from now on rests on what memories say now."""
     degraded: bool = False
     saved_tokens: int = 0
     turned_away: bool = False
@@ -88,27 +90,30 @@ def put(
     ttl: float | None = None,
     tags: Sequence[str] = (),
     memory_ids: Sequence[UUID] = (),
+    asked_at: datetime | None = None,
 ) -> Stored:
     """Store the answer to a request for ``ttl`` seconds, with the memories it rests on.
 
-    Raises InvalidInput for memories that are not there, or an answer too large; Conflict where one of them has changed
-    since the caller was told to compute; Unavailable with Redis down.
+    Raises InvalidInput for memories that are not there, or an answer too large; Conflict where one of them has been
+    revised since ``asked_at``, which the look-up told; Unavailable with Redis down.
     """
     key, cited = request.key, _cited(tenant.id, memory_ids)
     if missing := [str(each) for each in memory_ids if each not in cited]:
         raise InvalidInput(f"There is no such memory: {', '.join(missing[:5])}.", field="memory_ids")
-    if changed := _changed_meanwhile(tenant.id, key, cited):
-        release(tenant.id, request)
+    # The clocks are those of Redis and of the servers that write: what happens within their difference goes unnoticed.
+    revised = [
+        str(each) for each, (version, since) in cited.items() if asked_at and version > 1 and since > asked_at
+    ]
+    if revised:
         raise Conflict(
-            f"Changed while the answer was computed, which was not kept: {', '.join(changed[:5])}.",
+            f"Changed while the answer was computed, which was not kept: {', '.join(revised[:5])}.",
             field="memory_ids",
         )
     written, prompt = to_json(response), request.prompt or ""
     size = len(written) + len(prompt.encode())
-    if size > settings.MEMOS_LLM_CACHE_MAX_ENTRY_BYTES:
-        raise InvalidInput(
-            f"{size} bytes; an entry may have {settings.MEMOS_LLM_CACHE_MAX_ENTRY_BYTES}.", field="response"
-        )
+    most = min(settings.MEMOS_LLM_CACHE_MAX_ENTRY_BYTES, settings.MEMOS_LLM_CACHE_MAX_BYTES)
+    if size > most:
+        raise InvalidInput(f"{size} bytes; an entry may have {most}.", field="response")
     milliseconds = jittered(ttl or settings.MEMOS_LLM_CACHE_TTL)
     sets = [
         f"model:{request.model}",
@@ -192,12 +197,16 @@ def _exact(tenant: TenantInfo, request: Request, *, claim: bool, counted: bool =
             ],
             [key, int(claim), int(1000 * settings.MEMOS_LLM_CACHE_LEASE_SECONDS), int(counted)],
         ),
-        [1],
+        [1, None],
     )
-    if len(held) == 1:
-        left = int(held[0])
+    if len(held) == 2:
+        left, micros = int(held[0]), held[1]
         return Found(
-            key, compute=left == 1, retry_after=left / 1000 if left > 1 else None, degraded=not answered
+            key,
+            compute=left == 1,
+            retry_after=left / 1000 if left > 1 else None,
+            asked_at=datetime.fromtimestamp(int(micros) / 1_000_000, UTC) if micros else None,
+            degraded=not answered,
         )
     response, cited, tokens = held
     if not _still_rests(tenant.id, cited):
@@ -301,12 +310,27 @@ def drop(
                     [_name(tenant_id, ""), *some],
                 )
             )
-    prompts.drop(tenant_id, ordered)
+    if everything:
+        prompts.drop_all(tenant_id)
+    else:
+        prompts.drop(tenant_id, ordered)
     return dropped
 
 
 def _members(answer: Any) -> set[str]:
     return {each.decode() for each in answer}
+
+
+def sweep() -> int:
+    """Delete the prompts whose answers have expired or are gone; returns how many. With Redis down only the former."""
+
+    def is_there(tenant_id: UUID, keys: Sequence[str]) -> list[bool]:
+        pipeline: Any = client().pipeline(transaction=False)
+        for key in keys:
+            pipeline.exists(_entry(tenant_id, key))
+        return read(lambda: [bool(each) for each in pipeline.execute()], [True] * len(keys))[0]
+
+    return prompts.sweep(is_there)
 
 
 def memory_changed(tenant_id: UUID, memory_id: UUID) -> None:
@@ -347,19 +371,6 @@ def _cited(tenant_id: UUID, memory_ids: Sequence[UUID]) -> dict[UUID, tuple[int,
     with tenant_scope(tenant_id, pipelined=True):
         rows = fetch_prepared(VERSIONS, {"tenant": tenant_id, "ids": list(memory_ids)})
     return {memory_id: (version, since) for memory_id, version, since in rows}
-
-
-def _changed_meanwhile(tenant_id: UUID, key: str, cited: Mapping[UUID, tuple[int, datetime]]) -> list[str]:
-    """Those that are newer than the lease to compute the answer, as far as the clocks of both servers agree."""
-    if not cited:
-        return []
-    with writing():
-        begun: Any = client().get(_flight(tenant_id, key))
-    return [
-        str(each)
-        for each, (_, since) in cited.items()
-        if begun and int(1000 * since.timestamp()) > int(begun)
-    ]
 
 
 def _still_rests(tenant_id: UUID, cited: bytes) -> bool:

@@ -5,9 +5,10 @@ cache that a crash empties. A row whose entry has gone is struck off by whoever 
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import batched
 from threading import Lock
 from uuid import UUID
 
@@ -38,6 +39,8 @@ SELECT count(*) FROM (
 """
 NEAREST = "SELECT key, prompt, cosine FROM memos_nearest_prompts(%(tenant)s, %(scope)s, %(vector)s, %(many)s, %(limit)s)"
 WANTED = 3
+# Keys asked about at once.
+SWEPT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +87,24 @@ def drop(tenant_id: UUID, keys: Sequence[str]) -> None:
             CachedPrompt.objects.filter(tenant_id=tenant_id, key__in=[UUID(key) for key in keys]).delete()
 
 
-def drop_expired() -> int:
-    """Delete the rows whose time is over, tenant by tenant; returns how many."""
+def drop_all(tenant_id: UUID) -> None:
+    """Also those whose answers Redis has lost."""
+    with tenant_scope(tenant_id):
+        CachedPrompt.objects.filter(tenant_id=tenant_id).delete()
+
+
+def sweep(is_there: Callable[[UUID, Sequence[str]], list[bool]]) -> int:
+    """Delete, tenant by tenant, the rows whose time is over and those whose answers are gone; returns how many."""
     dropped = 0
     for tenant_id in Tenant.objects.values_list("id", flat=True):
+        rows = CachedPrompt.objects.filter(tenant_id=tenant_id)
         with tenant_scope(tenant_id):
-            dropped += CachedPrompt.objects.filter(
-                tenant_id=tenant_id, expires_at__lt=timezone.now()
-            ).delete()[0]
+            dropped += rows.filter(expires_at__lt=timezone.now()).delete()[0]
+            keys = [key.hex for key in rows.values_list("key", flat=True)]
+        for some in batched(keys, SWEPT):
+            gone = [key for key, there in zip(some, is_there(tenant_id, some), strict=True) if not there]
+            drop(tenant_id, gone)
+            dropped += len(gone)
     return dropped
 
 

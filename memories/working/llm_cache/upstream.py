@@ -72,6 +72,8 @@ def completion_of(chunks: list[dict[str, Any]]) -> dict[str, Any] | None:
                 {"index": index, "message": {"role": "assistant", "content": None}, "finish_reason": None},
             )
             _add(choice["message"], part.get("delta") or {})
+            for name, found in (part.get("logprobs") or {}).items():
+                choice.setdefault("logprobs", {}).setdefault(name, []).extend(found or ())
             choice["finish_reason"] = part.get("finish_reason") or choice["finish_reason"]
     if not choices or any(choice["finish_reason"] is None for choice in choices.values()):
         return None
@@ -84,8 +86,8 @@ def completion_of(chunks: list[dict[str, Any]]) -> dict[str, Any] | None:
     return whole
 
 
-def chunks_of(completion: Mapping[str, Any]) -> Iterator[bytes]:
-    """A completion as a stream of one chunk a choice, for callers who want one."""
+def chunks_of(completion: Mapping[str, Any], *, usage: bool) -> Iterator[bytes]:
+    """A completion as a stream of one chunk a choice, and one with the ``usage`` if that is wanted."""
     shared = {name: completion[name] for name in ("id", "created", "model") if name in completion}
     for choice in completion.get("choices") or ():
         delta = dict(choice.get("message") or {})
@@ -94,6 +96,10 @@ def chunks_of(completion: Mapping[str, Any]) -> Iterator[bytes]:
         for part, reason in ((delta, None), ({}, choice.get("finish_reason") or "stop")):
             piece = {"index": choice.get("index", 0), "delta": part, "finish_reason": reason}
             yield _event({**shared, "object": "chat.completion.chunk", "choices": [piece]})
+    if usage and completion.get("usage"):
+        yield _event(
+            {**shared, "object": "chat.completion.chunk", "choices": [], "usage": completion["usage"]}
+        )
     yield DONE
 
 
