@@ -140,7 +140,7 @@ class Entry(WorkingPage):
 
     def shown(self, tenant: TenantInfo, **named: str) -> dict[str, Any]:
         entry = keyvalue.get(tenant.id, named["scope"], named["key"])
-        return {"title": f"{named['key']} of {named['scope']}", "entry": entry}
+        return {"title": f"Entry {named['key']} of {named['scope']}", "entry": entry}
 
     def expire(self, request: HttpRequest, tenant: TenantInfo, scope: str, key: str) -> str:
         keyvalue.delete(tenant, scope, key)
