@@ -24,7 +24,7 @@ from memories.ranking import DEFAULT_PROFILE
 from memories.ranking.confidence import confidence
 from memories.retrieval import active_model, recall
 from memories.vectors import Vector
-from memories.working.likeness import differs
+from memories.working.likeness import differs, read_prompt
 from memories.working.scratchpads import Entry
 from memos_project.tenancy.callers import TenantInfo
 
@@ -146,10 +146,11 @@ class _Read:
 def _most_alike(entry: Entry, found: Sequence[tuple[float, str, UUID | None]]) -> tuple[float, UUID | None]:
     """The highest likeness and its id, where what another number, name or "not" tells apart is not very like."""
     best: tuple[float, UUID | None] = (0.0, None)
+    said = read_prompt(entry.content[:CHARACTERS])
     for likeness, content, memory_id in nlargest(NEAREST, found, key=lambda each: each[0]):
         if likeness <= best[0]:
             break
-        if likeness > TOLD_APART and differs(content[:CHARACTERS], entry.content[:CHARACTERS]):
+        if likeness > TOLD_APART and differs(read_prompt(content[:CHARACTERS]), said):
             likeness = TOLD_APART
         best = max(best, (likeness, memory_id), key=lambda each: each[0])
     return best

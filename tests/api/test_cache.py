@@ -161,6 +161,12 @@ class TestSemantic:
         assert indexed_prompts(tenant) == 0
         assert look(api, asked, semantic=True)["hit"] == "exact"
 
+    def test_a_prompt_as_long_as_a_document_too(self, api, tenant):
+        text = "How do I bake bread at home? ".ljust(8001, "!")
+        store(api, asking(text))
+        assert indexed_prompts(tenant) == 0
+        assert look(api, asking(text), semantic=True)["hit"] == "exact"
+
 
 class TestInvalidation:
     def test_by_key_tag_model_and_altogether(self, api, tenant):

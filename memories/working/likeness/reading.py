@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from memories.working.likeness.stems import stem
 from memories.working.likeness.vocabulary import (
+    ALSO_PARTS,
     AUXILIARIES,
     BEFORE_MONTH,
     BEFORE_PRONOUN,
+    CONNECTIVES,
     DATES,
     MONTHS_OR_VERBS,
     NEGATORS,
@@ -20,7 +23,9 @@ from memories.working.likeness.vocabulary import (
     PHRASES,
     PHRASING,
     PHRASING_STEMS,
+    SPEAKERS,
     SPOKEN,
+    SYMMETRIC,
     SYNONYMS,
     TENS,
     UNITS,
@@ -38,6 +43,8 @@ _RAISED = re.compile(r"[⁰¹²³⁴-⁹⁺⁻]+")
 _FRACTION = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞])")
 _RANGE = re.compile(r"(?<=\d)(?:-|\s?–\s?)(?=\d)")
 _WORD = re.compile(r"[^\W\d_]+(?:'s\b|(?<=s)'(?=\s+\w))?|\d+")
+_ADVERB = re.compile(r".{3}(?:al|ent|ant|ed|ab|ib|ous|ive|ing|less|ful|ate|ete)ly$")
+_AFTER_BREAK = re.compile(r"[,;:.?!]\s+(\w+)")
 _TIMES = re.compile(r"(?<=\d)\s*\*\s*(?=\d)")
 _MINUS = re.compile(r"(?<=\d) - (?=\d)|(?<=\b\w) - (?=\w\b)")
 _OVER = re.compile(r"(?<=\d)\s*/\s*(?=\d)")
@@ -53,6 +60,16 @@ _IS = re.compile(r"^(what|who|where|when|why|how|it|that|there|here)'s$")
 _ENDING = re.compile(r"'(?:s|re|ll|ve|d|m)?$")
 
 
+class Place(NamedTuple):
+    """A word whose place among the others says who does what."""
+
+    root: str
+    lead: str
+    """The preposition, conjunction or comma between it and the place before; a comma too where the prompt begins."""
+    spare: bool = False
+    """It is no content, but a number, a pronoun, a letter: it has a part where both prompts have it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """A prompt as the guards see it."""
@@ -65,6 +82,8 @@ class Prompt:
     """Of the words, place by place."""
     content: tuple[str, ...]
     """Of the words that say what is asked; of synonyms, the first."""
+    places: tuple[Place, ...]
+    """The same in order with numbers, pronouns and single letters."""
     numbers: tuple[str, ...]
     units: Counter[tuple[str, str]]
     dates: frozenset[str]
@@ -78,7 +97,7 @@ class Prompt:
     writing: Writing
 
 
-def read(text: str) -> Prompt:
+def read_prompt(text: str) -> Prompt:
     """Read a prompt; any string will do."""
     text = _FRACTION.sub(" ", _RAISED.sub(r"^\g<0>", text))  # or NFKC makes 102 of 10² and 21/2 of 2½
     text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES)
@@ -92,7 +111,10 @@ def read(text: str) -> Prompt:
         spelt=frozenset(spelt),
         words=tuple(words),
         stems=stems,
-        content=tuple(_content(words, stems)),
+        content=tuple(
+            canonical(root) for word, root in zip(words, stems, strict=True) if _is_content(word, root)
+        ),
+        places=tuple(_places(words, stems, {*_words(" ".join(_AFTER_BREAK.findall(text)))})),
         numbers=tuple(word for word in words if _is_number(word)),
         units=Counter(pair for pair in pairwise(words) if _is_number(pair[0]) and pair[1] in UNITS),
         dates=frozenset(_dates(words)),
@@ -236,8 +258,32 @@ def _dates(words: Sequence[str]) -> Iterator[str]:
             yield f"{WHICH_PERIOD[word]} {after.removesuffix('s')}"
 
 
-def _content(words: Sequence[str], stems: Sequence[str]) -> Iterator[str]:
-    for word, root in zip(words, stems, strict=True):
-        known = word in PHRASING or root in PHRASING_STEMS or word in AUXILIARIES or word in NEGATORS
-        if not (known or _is_number(word)):
-            yield canonical(root)
+def _is_content(word: str, root: str) -> bool:
+    known = word in PHRASING or root in PHRASING_STEMS or word in AUXILIARIES or word in NEGATORS
+    return not (known or _is_number(word))
+
+
+def _places(words: Sequence[str], stems: Sequence[str], after_break: set[str]) -> Iterator[Place]:
+    lettered = any(len(word) == 1 and word.isalpha() and word not in PHRASING for word in words)
+    lead = ","
+    for last, word, root, after in zip(("", *words), words, stems, (*words[1:], ""), strict=False):
+        beside_month = _is_month(last) or _is_month(after)
+        if word in after_break:
+            lead = ","
+        if word in CONNECTIVES or word in SYMMETRIC or word == "of":
+            lead = word
+        if word in SPEAKERS:
+            yield Place(SPEAKERS[word], lead, spare=True)
+        elif _ADVERB.search(word):
+            continue  # how something is done may be said anywhere
+        elif _is_content(word, root):
+            yield Place(canonical(root), lead)
+        elif root in ALSO_PARTS or (word == "a" and lettered) or (_is_number(word) and not beside_month):
+            yield Place(root, lead, spare=True)
+        else:
+            continue
+        lead = ""
+
+
+def _is_month(word: str) -> bool:
+    return word in MONTHS_OR_VERBS or word in DATES

@@ -1,9 +1,12 @@
 """English words without their inflection."""
 
 # fmt: off
-IRREGULAR = {
+_PLURALS = {
     "children": "child", "feet": "foot", "teeth": "tooth", "men": "man", "women": "woman", "people": "person",
-    "mice": "mouse", "knives": "knife", "leaves": "leaf", "wives": "wife", "lives": "life", "went": "go", "gone": "go",
+    "mice": "mouse", "knives": "knife", "leaves": "leaf", "wives": "wife", "lives": "life",
+}
+_PASTS = {
+    "went": "go", "gone": "go",
     "bought": "buy", "sold": "sell", "ate": "eat", "eaten": "eat", "wrote": "write", "written": "write", "drove": "drive",
     "broke": "break", "broken": "break", "sent": "send", "lent": "lend", "lost": "lose", "won": "win", "made": "make",
     "paid": "pay", "found": "find", "stung": "sting", "kept": "keep", "slept": "sleep", "built": "build",
@@ -14,8 +17,11 @@ IRREGULAR = {
     "fallen": "fall", "grew": "grow", "grown": "grow", "drew": "draw", "drawn": "draw", "stole": "steal",
     "stolen": "steal", "caught": "catch", "threw": "throw", "thrown": "throw", "flew": "fly", "flown": "fly",
     "brought": "bring", "met": "meet", "saw": "see", "seen": "see", "heard": "hear", "shut": "shut",
+    "sued": "sue", "died": "die", "tied": "tie", "bitten": "bite", "shot": "shoot", "hid": "hide", "hidden": "hide",
+    "fed": "feed", "fought": "fight", "sang": "sing", "sung": "sing", "rode": "ride", "ridden": "ride",
 }
 # fmt: on
+IRREGULAR = _PLURALS | _PASTS
 
 
 def stem(word: str) -> str:
@@ -41,3 +47,7 @@ def _root(word: str) -> str:
             word = root
             break
     return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word
+
+
+def is_participle(word: str) -> bool:
+    return word in _PASTS or (word.endswith("ed") and len(word) > 4)

@@ -120,9 +120,23 @@ _OPPOSITES = _groups(
 
 ARTICLES = frozenset({"a", "an", "the", "some", "any"})
 # What follows these has its part by them; around "and", "or" and "versus" the order says nothing.
-DIRECTIONS = _words("to into onto than from before after by over against minus under above below behind")
+DIRECTIONS = _words("to into onto than from before after by over against minus under above below behind if unless because when")
 SYMMETRIC = frozenset({"and", "or", "nor", "versus", "vs"})
-SUBJECTS = {"me": "i", "us": "we", "him": "he", "her": "she", "them": "they"}
+# A clause that one of these leads may stand first or last.
+CONNECTIVES = _words(
+    "about above after against at because before behind below by during except for from if in into off on onto over "
+    "since through to towards under unless until upon using when while with within without"
+)
+BE = _words("is are was were be been being get got")
+DO = _words("do does did")
+SUBJECTS = {"me": "i", "us": "we", "him": "he", "her": "she", "them": "they", "you": "you", "it": "it"}
+SPEAKERS = _by_form(
+    "i me my mine", "we us our ours", "you your yours", "he him his", "she her hers", "they them their theirs"
+)
+# Words that often only phrase a request, but have a part of their own where both prompts have them.
+ALSO_PARTS = frozenset(map(stem, _words("main good text type kind like need want know help show include require allow")))
+# Who asks, and "how to".
+ASKING = _words("i we you to")
 
 AUXILIARIES = _words(
     "is are was were am do does did can could may might should must shall will would has have had"
@@ -239,6 +253,8 @@ PHRASES = tuple((re.compile(rf"(?<!\S)(?:{pattern})(?!\S)"), words) for pattern,
     (r"no longer", "not"),
     (r"any ?more|as well", ""),
     (r"e mail", "email"),
+    (r"(?:does|do) ((?:\w+ ){1,4}?)contain ((?:\w+ ){0,3}\w+)$", r"is there \2 in \1"),
+    (r"(what|who) (?:is|was) it that", r"\1"),
     (r"2fa", "two factor authentication"),
 ))
 
@@ -264,5 +280,7 @@ for _one, _other in _OPPOSITES:
     OPPOSITES.setdefault(stem(_one), set()).add(stem(_other))
     OPPOSITES.setdefault(stem(_other), set()).add(stem(_one))
 KINDS = {kind: frozenset(map(stem, _words(words))) for kind, words in _KINDS.items()}
-PHRASING_STEMS = frozenset(map(stem, PHRASING))
+PHRASING_STEMS = frozenset(map(stem, PHRASING - {"following"}))
 SYNONYMS = {stem(word): stem(group[0]) for group in _SYNONYMS for word in group}
+# "What does it cost" and "the cost of it" are one.
+STATIVE = frozenset(SYNONYMS.get(root, root) for root in map(stem, _words("mean cost weigh differ")))

@@ -17,7 +17,7 @@ from memories import metrics
 from memories.candidates import LIVE
 from memories.embeddings import EmbeddingError, embed_query
 from memories.retrieval import CHARACTERS_PER_TOKEN, active_model
-from memories.working.likeness import differs
+from memories.working.likeness import differs, read_prompt
 from memories.working.llm_cache import prompts
 from memories.working.llm_cache.requests import Request
 from memories.working.store import jittered, key_of, read, run, writing
@@ -230,9 +230,9 @@ def _alike(tenant: TenantInfo, request: Request, threshold: float) -> Found | No
     except (EmbeddingError, ValueError, Error, PoolTimeout) as error:
         log.warning("no prompts compared", error=str(error))
         return None
-    refused = False
+    refused, asked = False, read_prompt(prompt)
     for each in near:
-        if differs(each.prompt, prompt):
+        if differs(read_prompt(each.prompt), asked):
             refused = True
             continue
         held, answered = _held(tenant.id, each.key)

@@ -15,6 +15,8 @@ DELIVERY = frozenset(
 )
 # What makes one of several equally good answers: requests that differ in it are of one class.
 SAMPLING = frozenset({"temperature", "top_p", "seed", "presence_penalty", "frequency_penalty"})
+# Longer prompts are documents rather than questions, and take long to compare.
+COMPARED_CHARACTERS = 8_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,9 @@ class Request:
         """The last thing asked, where it is a user's text; None where no other request can be like this one."""
         last = self.messages[-1]
         content = last.get("content")
-        return (
-            content if last.get("role") == "user" and isinstance(content, str) and content.strip() else None
-        )
+        if last.get("role") != "user" or not isinstance(content, str):
+            return None
+        return content if content.strip() and len(content) <= COMPARED_CHARACTERS else None
 
     def scope(self, embedding_model: str) -> UUID:
         """Equal for requests that differ in nothing but the prompt and the sampling; vectors of one model only."""

@@ -10,9 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memories.embeddings import ModelSpec, Runtime, get_embedder
-from memories.working.likeness import differs
+from memories.working.likeness import differs as differ
+from memories.working.likeness import read_prompt
 
 PAIRS = Path(__file__).parents[3] / "benchmarks/data/prompt_pairs.jsonl"
+
+
+def differs(stored, asked):
+    return differ(read_prompt(stored), read_prompt(asked))
 
 
 @pytest.mark.parametrize(
@@ -86,6 +91,29 @@ PAIRS = Path(__file__).parents[3] / "benchmarks/data/prompt_pairs.jsonl"
         ("order", "Katze jagt Maus", "Maus jagt Katze"),
         ("order", "Pedro llama a Lucía", "Lucía llama a Pedro"),
         ("order", "Die kleine Katze jagt die Maus", "Die Maus jagt die kleine Katze"),
+        ("order", "Which company bought Slack?", "Which company did Slack buy?"),
+        ("order", "What killed the cat?", "What did the cat kill?"),
+        ("order", "What eats sharks?", "What do sharks eat?"),
+        ("order", "What eats sharks?", "What are sharks eating?"),
+        ("order", "Who knows Ada?", "Who does Ada know?"),
+        ("order", "Who wrote to Ada?", "Who did Ada write?"),
+        ("order", "Who called you?", "Who did you call?"),
+        ("order", "Can I call you?", "Can you call me?"),
+        ("order", "Merge main into dev", "Merge dev into main"),
+        ("order", "Add a to b", "Add b to a"),
+        ("order", "Put the box in the bag", "Put the bag in the box"),
+        ("order", "Is a less than b?", "Is b less than a?"),
+        ("order", "What did he say about her?", "What did she say about him?"),
+        ("order", "What did she say about his dog?", "What did he say about her dog?"),
+        ("order", "Give the French word for cat", "Give the word for French cat"),
+        ("order", "Did the first runner pass the last runner?", "Did the last runner pass the first runner?"),
+        ("order", "The old address of our uncle", "Our old uncle's address"),
+        ("order", "Which cooks in Graz praise butter?", "Which cooks praise butter in Graz?"),
+        ("order", "If the bell rings, does the cat hide?", "Does the bell ring if the cat hides?"),
+        ("order", "When the cat hides, does it rain?", "When it rains, does the cat hide?"),
+        ("order", "Paris, Texas", "Texas, Paris"),
+        ("order", "Does cocoa contain milk?", "Is there cocoa in milk?"),
+        ("order", "Name the best wine for cheap cheese", "Name the best cheap wine for cheese"),
         ("question", "Who built the lighthouse?", "When was the lighthouse built?"),
         ("question", "How many bees are in a hive?", "Why are bees in a hive?"),
         ("question", "Should I prune the roses?", "How should I prune the roses?"),
@@ -93,14 +121,14 @@ PAIRS = Path(__file__).parents[3] / "benchmarks/data/prompt_pairs.jsonl"
         ("names", "Describe the heart", "Describe the heart in French"),
         ("numbers", "Describe the heart", "Describe the heart in one sentence"),
         ("scope", "What should a visitor eat?", "What should a diabetic visitor eat?"),
-        ("scope", "Why do only nurses work here?", "Why do nurses only work here?"),
+        ("order", "Why do only nurses work here?", "Why do nurses only work here?"),
         ("scope", "Is the tea too hot?", "Is the tea hot?"),
         ("preposition", "Is the spoon in the drawer?", "Is the spoon on the drawer?"),
         ("preposition", "Sail to Malta on Friday", "Sail from Malta on Friday"),
         ("symbols", "What is p == q?", "What is p = q?"),
         ("symbols", "What is p && q?", "What is p & q?"),
-        ("symbols", "What is p ** q?", "What is q ** p?"),
-        ("symbols", "What does max(p, q) give?", "What does max(q, p) give?"),
+        ("order", "What is p ** q?", "What is q ** p?"),
+        ("order", "What does max(p, q) give?", "What does max(q, p) give?"),
         ("symbols", "Show [p, q]", "Show (p, q)"),
         ("symbols", "What does !ready mean?", "What does ready mean?"),
         ("symbols", "Delete ./dist", "Delete /dist"),
@@ -142,6 +170,24 @@ def test_another_question(guard, stored, asked):
         ("In Haskell, how do I fold a list?", "How do I fold a list in Haskell?"),
         ("how do i fold a list in haskell", "How do I fold a list in Haskell?"),
         ("Which is warmer, wool or cotton?", "Which is warmer, cotton or wool?"),
+        (
+            "How do I fold a list without a loop in Haskell?",
+            "In Haskell, how do I fold a list without a loop?",
+        ),
+        ("When I open the lid, the mixer stops", "The mixer stops when I open the lid"),
+        ("I have a mole. Should I buy a cat?", "Should I buy a cat? I have a mole."),
+        ("How do I get from Graz to Linz?", "How do I get to Linz from Graz?"),
+        ("Which is stronger, black tea or green tea?", "Which is stronger, green tea or black tea?"),
+        ("Was Pixar bought by Disney?", "Did Disney buy Pixar?"),
+        ("How do I poach an egg?", "How is an egg poached?"),
+        ("What does a barrel cost?", "What is the cost of a barrel?"),
+        ("Does cocoa contain milk?", "Is there milk in cocoa?"),
+        ("What is Austria's current population?", "What is the current population of Austria?"),
+        ("Which size of rug fits?", "Which rug size fits?"),
+        (
+            "Which shelves can I mount horizontally at home?",
+            "Which shelves can I horizontally mount at home?",
+        ),
         ("My kettle leaks, what can I do?", "What can I do if my kettle leaks?"),
         ("Can I buy a used kayak?", "May I purchase a used kayak?"),
         ("How many legs do spiders have?", "How many legs does a spider have?"),
@@ -212,6 +258,7 @@ def test_blanks_punctuation_and_the_first_capital_change_nothing(words, end, bet
         "a's ",
         "f(",
         "-v ",
+        "from b to c, ",
     ],
 )
 def test_a_hostile_text_takes_linear_time(piece):
@@ -220,7 +267,7 @@ def test_a_hostile_text_takes_linear_time(piece):
     assert time.process_time() - began < 5
 
 
-@pytest.mark.parametrize("part", ["tune", "check", "second look", "last look"])
+@pytest.mark.parametrize("part", ["tune", "check", "second look", "last look", "third look"])
 def test_of_labelled_pairs_at_most_one_hit_in_a_hundred_is_false(part, settings, tmp_path):
     pairs = [pair for pair in map(json.loads, PAIRS.read_text().splitlines()) if pair["part"] == part]
     spec = ModelSpec(name="all-minilm-l6-v2", provider="onnx", dimensions=384)
