@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from memories.ranking.words import STOP_WORDS
+from memories.working.entities.empty import is_empty
 from memories.working.entities.kinds import kind_of, kind_of_noun
 from memories.working.entities.proper import LONGEST_NAME, Known, name_end, title_in_quotes
 from memories.working.entities.text import Sentence, Word, shortened
@@ -91,7 +92,7 @@ def _at(
         yield owner
         if owner.possessive:
             yield from _possession(sentence, end, known, phrase=at)
-    elif word.lower in PRONOUNS:
+    elif word.lower in PRONOUNS and not is_empty(words, at):
         possessed = (
             list(_possession(sentence, at + 1, known, phrase=at)) if word.lower in _POSSESSIVES else []
         )

@@ -271,6 +271,70 @@ class TestThings:
         assert named(tracked('Nina: I read "Charlotte\'s Web" today.'), "Charlotte's Web").kind == "thing"
 
 
+class TestIt:
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "It was raining all day.",
+            "It will probably rain again.",
+            "It started to snow.",
+            "Is it raining?",
+            "It is five o'clock.",
+            "It's 7 pm already.",
+            "It's late.",
+            "It was too early.",
+            "It's getting dark.",
+            "It has been cold.",
+            "It'll be late.",
+            "Isn't it cold today?",
+            "It is Monday.",
+            "It's time to go.",
+            "It's a long way home.",
+            "Is it far?",
+            "It is possible that she left.",
+            "It's important to rest.",
+            "It is clear that we lost.",
+            "It was really nice to see you.",
+            "It would be better if you called.",
+            "I find it hard to sleep.",
+            "It seems fine.",
+            "It takes an hour.",
+            "How long does it take?",
+            "It depends.",
+            "It turns out that I was wrong.",
+            "It looks like we won.",
+            "It makes sense.",
+            "I can't make it.",
+            "How is it going?",
+            "How's it going?",
+        ],
+    )
+    def test_that_stands_for_nothing(self, said):
+        assert not bases(named(tracked(f"Nina: I work at Acme Corp. {said}"), "Acme Corp"))
+
+    @pytest.mark.parametrize(
+        ("said", "text"),
+        [
+            ("It was founded in 1990.", "It"),
+            ("I like it.", "it"),
+            ("It's a small company.", "It"),
+            ("Is it big?", "it"),
+            ("It is twenty years old.", "It"),
+            ("It is important.", "It"),
+            ("It makes tractors.", "It"),
+            ("It has two owners.", "It"),
+            ("Did it fall apart?", "it"),
+            ("It turned a profit.", "It"),
+            ("It looks good.", "It"),
+            ("It has grown a lot.", "It"),
+            ("Its boss is nice to us.", "Its"),
+        ],
+    )
+    def test_that_stands_for_the_only_thing(self, said, text):
+        tracker = tracked(f"Nina: I work at Acme Corp. {said}")
+        assert bases(named(tracker, "Acme Corp")) == {(text, "pronoun")}
+
+
 class TestKinds:
     @pytest.mark.parametrize(
         ("said", "name", "kind"),
