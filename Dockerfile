@@ -22,6 +22,7 @@ COPY --from=build --chown=memos /var/lib/memos/models /var/lib/memos/models
 WORKDIR /opt/memos/app
 COPY LICENSE manage.py ./
 COPY memories memories
+COPY graph graph
 COPY memos_project memos_project
 COPY templates templates
 ENV PATH=/opt/memos/venv/bin:$PATH \

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from graph.english.function_words import STOP_WORDS
 from memories.ranking.profile import Profile
 from memories.ranking.signals import Neighbourhood
 from memories.ranking.types import Floats
-from memories.ranking.words import STOP_WORDS
 
 
 def token_weights(tokens: Sequence[str], stop_word_weight: float) -> Floats:

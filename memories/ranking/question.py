@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from memories.ranking.words import MONTHS, STOP_WORDS
+from graph.english.function_words import MONTHS, STOP_WORDS
 
 ROLE_NAMES = frozenset({"user", "assistant", "system", "tool"})
 _MONTH = "|".join(MONTHS)

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from graph.english.kinds import Kind
+from graph.english.proper import LONGEST_NAME
+from graph.english.text import shortened
+from graph.english.words import FEMALE_TITLES, MALE_TITLES
 from memories.working.entities.names import Likeness, Name, fuller, gender_of, parse, same_person, same_thing
-from memories.working.entities.proper import LONGEST_NAME
-from memories.working.entities.text import shortened
-from memories.working.entities.types import Basis, Entity, Guess, Kind
-from memories.working.entities.words import FEMALE_TITLES, MALE_TITLES
+from memories.working.entities.types import Basis, Entity, Guess
 
 MOST_ALIASES = 6
 MOST_GUESSES = 8

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable
 
+from graph.english.words import SHARED_ROLES
 from memories.working.entities.mentions import Description
 from memories.working.entities.types import Basis, Entity
-from memories.working.entities.words import SHARED_ROLES
 
 Similar = Callable[[str, str], float]
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from memories.working.entities.text import Word
-from memories.working.entities.words import AUXILIARIES, BE, CALENDAR, word_set
+from graph.english.text import Word
+from graph.english.words import AUXILIARIES, BE, CALENDAR, word_set
 
 # So many words after "it" are read.
 READ_AFTER = 8

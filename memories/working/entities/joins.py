@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from graph.english.text import Word
+from graph.english.words import GIVEN_NAMES, PERSON_ROLES, PLURAL_ROLES
 from memories.working.entities.mentions import PRONOUNS, Mention
-from memories.working.entities.text import Word
-from memories.working.entities.words import GIVEN_NAMES, PERSON_ROLES, PLURAL_ROLES
 
 _IS = frozenset(
     {("is",), ("am",), ("is", "now"), ("is", "also"), ("is", "still"), ("works", "as"), ("work", "as")}

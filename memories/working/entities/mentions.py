@@ -4,13 +4,11 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from memories.ranking.words import STOP_WORDS
-from memories.working.entities.empty import is_empty
-from memories.working.entities.kinds import kind_of, kind_of_noun
-from memories.working.entities.proper import LONGEST_NAME, Known, name_end, title_in_quotes
-from memories.working.entities.text import Sentence, Word, shortened
-from memories.working.entities.types import Kind
-from memories.working.entities.words import (
+from graph.english.function_words import STOP_WORDS
+from graph.english.kinds import Kind, kind_of, kind_of_noun
+from graph.english.proper import LONGEST_NAME, Known, name_end, title_in_quotes
+from graph.english.text import Sentence, Word, shortened
+from graph.english.words import (
     ABSTRACT,
     AUXILIARIES,
     BE,
@@ -22,6 +20,7 @@ from memories.working.entities.words import (
     VERBS,
     word_set,
 )
+from memories.working.entities.empty import is_empty
 
 LONGEST_DESCRIPTION = 3
 LONGEST_POSSESSION = 3

@@ -7,8 +7,8 @@ from functools import lru_cache
 
 from jellyfish import damerau_levenshtein_distance
 
-from memories.working.entities.types import Basis, Gender
-from memories.working.entities.words import (
+from graph.english.kinds import Gender
+from graph.english.words import (
     FEMALE_NAMES,
     FEMALE_TITLES,
     GIVEN_NAMES,
@@ -20,6 +20,7 @@ from memories.working.entities.words import (
     PLACES,
     TITLES,
 )
+from memories.working.entities.types import Basis
 
 # Shorter names differ by a letter because they are different names: Ana and Ann, Iran and Iraq.
 ONE_SLIP_FROM = 5

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
+from graph.english.words import PETS
 from memories.working.entities.descriptions import noun_of
 from memories.working.entities.mentions import Person
 from memories.working.entities.types import Entity
-from memories.working.entities.words import PETS
 
 PERSON_REACH = 2
 THING_REACH = 1

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from memories.ranking.words import STOP_WORDS
-from memories.working.entities.mentions import PRONOUNS, Mention
-from memories.working.entities.text import Sentence, Word, shortened
-from memories.working.entities.types import Kind
-from memories.working.entities.words import (
+from graph.english.function_words import STOP_WORDS
+from graph.english.kinds import Kind
+from graph.english.text import Sentence, Word, shortened
+from graph.english.words import (
     ASIDES,
     AUXILIARIES,
     BE,
@@ -16,6 +15,7 @@ from memories.working.entities.words import (
     VERBS,
     word_set,
 )
+from memories.working.entities.mentions import PRONOUNS, Mention
 
 LONGEST_STATEMENT = 79
 

@@ -4,19 +4,19 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any, Self, TypedDict
 
+from graph.english.kinds import gender_of_noun
+from graph.english.proper import LONGEST_NAME, Known, capitalised
+from graph.english.text import Sentence, prose, sentences, shortened, visible
+from graph.english.words import FEMALE_ROLES, MALE_ROLES, SHARED_ROLES
 from memories.ranking.question import ROLE_NAMES
 from memories.working.entities.book import Book, Found
 from memories.working.entities.descriptions import Similar, find_described, label
 from memories.working.entities.joins import introduction, join
-from memories.working.entities.kinds import gender_of_noun
 from memories.working.entities.mentions import PRONOUNS, Mention, find_mentions
 from memories.working.entities.names import parse
 from memories.working.entities.pronouns import antecedent
-from memories.working.entities.proper import LONGEST_NAME, Known, capitalised
 from memories.working.entities.statements import statement
-from memories.working.entities.text import Sentence, prose, sentences, shortened, visible
 from memories.working.entities.types import Basis, Entity, Guess, Turn
-from memories.working.entities.words import FEMALE_ROLES, MALE_ROLES, SHARED_ROLES
 
 LIMIT = 64
 MENTIONS_OF_A_TURN = 300

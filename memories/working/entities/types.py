@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-Kind = Literal["person", "organisation", "place", "thing"]
-Gender = Literal["", "female", "male", "plural"]
+from graph.english.kinds import Gender, Kind
+
 Basis = Literal["pronoun", "spelling", "initials", "description", "similarity"]
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from memories.ranking.words import MONTHS, STOP_WORDS
+from graph.english.function_words import MONTHS, STOP_WORDS
 from memories.working.likeness.stems import stem
 
 

@@ -1,10 +1,10 @@
 """What kind of entity a name is of, by its words and those around it."""
 
 from collections.abc import Sequence
+from typing import Literal
 
-from memories.working.entities.text import Word
-from memories.working.entities.types import Gender, Kind
-from memories.working.entities.words import (
+from graph.english.text import Word
+from graph.english.words import (
     FEMALE_ROLES,
     GIVEN_NAMES,
     MALE_ROLES,
@@ -20,6 +20,9 @@ from memories.working.entities.words import (
     WORK_CUES,
     word_set,
 )
+
+Kind = Literal["person", "organisation", "place", "thing"]
+Gender = Literal["", "female", "male", "plural"]
 
 _WHERE = word_set("in to at from near around")
 _FOR_WHOM = word_set("at for with")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from memories.working.entities.words import GIVEN_NAMES, TITLES
+from graph.english.words import GIVEN_NAMES, TITLES
 
 READ_CHARACTERS = 20_000
 # In prose fewer words have a capital than in a title.

@@ -1,4 +1,4 @@
-"""English words that the ranking knows."""
+"""English words that say little by themselves, and months."""
 
 # fmt: off
 MONTHS = ("january", "february", "march", "april", "may", "june",

@@ -4,9 +4,9 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from memories.ranking.words import STOP_WORDS
-from memories.working.entities.text import Sentence, Word
-from memories.working.entities.words import (
+from graph.english.function_words import STOP_WORDS
+from graph.english.text import Sentence, Word
+from graph.english.words import (
     CALENDAR,
     FOUND_ALONE,
     GIVEN_NAMES,

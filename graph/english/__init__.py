@@ -1,0 +1,1 @@
+"""What English looks like: its words, and how sentences and names are written."""
