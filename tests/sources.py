@@ -11,7 +11,9 @@ from memos_project import metrics as shared_metrics
 from memos_project.api.health import BacklogCollector
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = [file for folder in ("memos_project", "memories") for file in (ROOT / folder).rglob("*.py")]
+SOURCES = [
+    file for folder in ("memos_project", "memories", "graph") for file in (ROOT / folder).rglob("*.py")
+]
 COMMANDS = sorted(
     file.stem for file in SOURCES if file.parent.name == "commands" and not file.stem.startswith("_")
 )
