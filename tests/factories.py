@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import count
 from typing import Any
 
 import orjson
 from django.test import Client
 
+from graph.extraction import Extraction, Mention, Statement
 from memories.services import NewMemory
 from memos_project.tenancy.callers import TenantInfo, tenant_info
 from memos_project.tenancy.services import create_tenant, issue_key
@@ -28,6 +30,18 @@ def make_key(tenant: TenantInfo, *scopes: str, **fields: Any) -> str:
 def new_memory(content: str | None = None, **fields: Any) -> NewMemory:
     """A memory whose content is unlike that of any other, unless told otherwise."""
     return NewMemory(content=content if content is not None else f"Memory number {next(_numbers)}.", **fields)
+
+
+def saying(*statements: Statement, **kinds: str) -> Extraction:
+    """What an extractor found that read these statements; names are people's unless ``kinds`` says what they are."""
+    names = dict.fromkeys(name for each in statements for name in (each.subject, each.object))
+    mentions = tuple(Mention(0, len(name), name, kinds.get(name, "person"), name) for name in names)
+    return Extraction((), mentions, statements, "rules")
+
+
+def statement(subject: str, predicate: str, object_: str, start: datetime, **more: Any) -> Statement:
+    """Somebody said so, of a time from ``start`` on."""
+    return Statement(subject, predicate, object_, 0.9, 0, 1, valid_from=start, **more)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,194 @@
+"""The graph over HTTP: parse, call, render."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from graph import queries, services, traversal
+from graph.api import serializers as s
+from graph.matching import match
+from memos_project.api.parameters import TENANT_ID
+from memos_project.api.views import TenantView, decode_cursor, encode_cursor, validated
+
+FIRST = UUID(int=0)
+
+
+def _after(params: Mapping[str, Any]) -> UUID:
+    return UUID(bytes=decode_cursor(params["cursor"])) if "cursor" in params else FIRST
+
+
+def _page(rows: Sequence[Any], limit: int, ids: Sequence[UUID]) -> dict[str, Any]:
+    """Of one row more than asked for, the page and where the next one begins."""
+    return {
+        "results": rows[:limit],
+        "next_cursor": encode_cursor(ids[limit - 1]) if len(rows) > limit else None,
+    }
+
+
+class EntitiesView(TenantView):
+    @extend_schema(operation_id="entities_list", parameters=[s.EntitiesParams], responses=s.EntityPage)
+    def get(self, request: Request) -> Response:
+        """Entities: all in the order in which they were first read of, or those of a name, the likest first."""
+        params = validated(s.EntitiesParams, request.query_params)
+        tenant, limit, kind = self.tenant(), params.get("limit", 50), params.get("kind")
+        if "name" in params:
+            found = queries.search(tenant.id, params["name"], kind=kind, limit=limit)
+            return Response({"results": [asdict(each) for each in found], "next_cursor": None})
+        found = queries.list_entities(tenant.id, kind=kind, after=_after(params), limit=limit + 1)
+        return Response(_page([asdict(each) for each in found], limit, [each.id for each in found]))
+
+
+class EntityView(TenantView):
+    @extend_schema(operation_id="entities_read", parameters=[TENANT_ID], responses=s.EntityOutput)
+    def get(self, request: Request, entity_id: UUID) -> Response:
+        """One entity with all its names."""
+        return Response(asdict(queries.get_entity(self.tenant().id, entity_id)))
+
+
+class TimelineView(TenantView):
+    @extend_schema(operation_id="entities_timeline", parameters=[s.TimelineParams], responses=s.FactList)
+    def get(self, request: Request, entity_id: UUID) -> Response:
+        """All that is said of an entity, ended or not, in the order of time."""
+        params = validated(s.TimelineParams, request.query_params)
+        tenant = self.tenant()
+        queries.get_entity(tenant.id, entity_id)
+        facts = queries.timeline(
+            tenant.id, entity_id, predicate=params.get("predicate"), known_at=params.get("known_at")
+        )
+        return Response({"results": [asdict(fact) for fact in facts]})
+
+
+class FactsView(TenantView):
+    @extend_schema(operation_id="entities_facts", parameters=[s.FactsParams], responses=s.FactList)
+    def get(self, request: Request, entity_id: UUID) -> Response:
+        """What holds of an entity, now or at a moment, by what is known now or was known at another."""
+        params = validated(s.FactsParams, request.query_params)
+        tenant = self.tenant()
+        queries.get_entity(tenant.id, entity_id)
+        facts = queries.as_of(
+            tenant.id,
+            entity_id,
+            at=params.get("at"),
+            known_at=params.get("known_at"),
+            predicate=params.get("predicate"),
+        )
+        return Response({"results": [asdict(fact) for fact in facts]})
+
+
+class MemoriesView(TenantView):
+    @extend_schema(operation_id="entities_memories", parameters=[s.PageParams], responses=s.MentionedPage)
+    def get(self, request: Request, entity_id: UUID) -> Response:
+        """The memories that speak of an entity."""
+        params = validated(s.PageParams, request.query_params)
+        limit = params.get("limit", 50)
+        rows = queries.memories_of(self.tenant().id, entity_id, after=_after(params), limit=limit + 1)
+        found = [{"memory_id": memory_id, "text": text} for memory_id, text in rows]
+        return Response(_page(found, limit, [memory_id for memory_id, _ in rows]))
+
+
+class EndView(TenantView):
+    @extend_schema(
+        operation_id="relations_end", parameters=[TENANT_ID], request=s.EndInput, responses={204: None}
+    )
+    def post(self, request: Request, relation_id: UUID) -> Response:
+        """Say that a relation holds no more, from now or a moment on."""
+        data = validated(s.EndInput, request.data)
+        services.end_relation(self.tenant().id, relation_id, at=data.get("at") or timezone.now())
+        return Response(status=204)
+
+
+class MergesView(TenantView):
+    @extend_schema(
+        operation_id="entities_merge",
+        parameters=[TENANT_ID],
+        request=s.MergeInput,
+        responses={201: s.MergeOutput},
+    )
+    def post(self, request: Request, entity_id: UUID) -> Response:
+        """Make another entity one with this one; it can be undone."""
+        tenant, data = self.tenant(), validated(s.MergeInput, request.data)
+        done = services.merge(tenant.id, entity_id, data["other"], actor=self.actor)
+        entity = asdict(queries.get_entity(tenant.id, entity_id))
+        return Response({"id": done.pk, "entity": entity}, status=201)
+
+
+class UndoView(TenantView):
+    @extend_schema(
+        operation_id="merges_undo", parameters=[TENANT_ID], request=None, responses={201: s.EntityOutput}
+    )
+    def post(self, request: Request, merge_id: UUID) -> Response:
+        """Part again what was merged; answers the entity that is back."""
+        tenant = self.tenant()
+        entity = services.undo_merge(tenant.id, merge_id, actor=self.actor)
+        return Response(asdict(queries.get_entity(tenant.id, entity.pk)), status=201)
+
+
+class DoubtsView(TenantView):
+    @extend_schema(operation_id="doubts_list", parameters=[s.PageParams], responses=s.DoubtPage)
+    def get(self, request: Request) -> Response:
+        """Pairs of entities that may be one."""
+        params = validated(s.PageParams, request.query_params)
+        limit = params.get("limit", 50)
+        doubts = queries.doubts(self.tenant().id, after=_after(params), limit=limit + 1)
+        return Response(_page([asdict(each) for each in doubts], limit, [each.id for each in doubts]))
+
+
+class DoubtView(TenantView):
+    scopes: ClassVar[Mapping[str, str]] = {"POST": "write"}
+
+    @extend_schema(
+        operation_id="doubts_decide", parameters=[TENANT_ID], request=s.DecisionInput, responses={204: None}
+    )
+    def post(self, request: Request, doubt_id: UUID) -> Response:
+        """Say whether two entities are one: they are merged, or not asked about again."""
+        data = validated(s.DecisionInput, request.data)
+        services.decide(self.tenant().id, doubt_id, same=data["same"], actor=self.actor)
+        return Response(status=204)
+
+
+class RelatedView(TenantView):
+    @extend_schema(operation_id="graph_related", parameters=[s.RelatedParams], responses=s.RelatedOutput)
+    def get(self, request: Request, node_id: UUID) -> Response:
+        """What is near an entity or a memory in the graph as it holds now."""
+        params = validated(s.RelatedParams, request.query_params)
+        found = traversal.related(
+            self.tenant().id,
+            node_id,
+            depth=params.get("depth", 1),
+            predicates=params.get("kinds"),
+            mentions=params.get("mentions", False),
+            limit=params.get("limit", 100),
+        )
+        return Response(asdict(found))
+
+
+class PathView(TenantView):
+    @extend_schema(operation_id="graph_path", parameters=[s.WayParams], responses=s.WayOutput)
+    def get(self, request: Request, start: UUID, end: UUID) -> Response:
+        """A shortest way between two nodes, with the memories that justify each step."""
+        params = validated(s.WayParams, request.query_params)
+        params.pop("tenant_id", None)
+        return Response(asdict(traversal.path(self.tenant().id, start, end, **params)))
+
+
+class QueryView(TenantView):
+    scopes: ClassVar[Mapping[str, str]] = {"POST": "read"}
+
+    @extend_schema(operation_id="graph_query", request=s.QueryInput, responses=s.QueryOutput)
+    def post(self, request: Request) -> Response:
+        """Entities by their properties."""
+        data = validated(s.QueryInput, request.data)
+        found = match(
+            self.tenant(data.get("tenant_id")).id,
+            data["node_label"],
+            data.get("filters", {}),
+            data.get("return_properties", ()),
+            limit=data.get("limit", 100),
+        )
+        return Response(asdict(found))

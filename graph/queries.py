@@ -1,0 +1,217 @@
+"""The read path of the graph: entities, what holds of them at a moment, and what was known of it at another."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.utils import timezone
+
+from graph.extraction import FUNCTIONAL
+from graph.models import Doubt
+from graph.names import likeness, normal, sounds
+from memos_project.db import fetch_prepared, tenant_scope
+from memos_project.errors import NotFound
+
+# What was known at a moment, and which of it ends a relation: its denial, or of a thing that can be but one at a
+# time another one. Later is what begins later; what begins together, what was learned later.
+ENDED = """
+SELECT n.id, n.valid_from FROM graph_relation n
+WHERE n.subject_id = r.subject_id AND n.predicate = r.predicate AND n.tenant_id = %(tenant)s
+  AND n.learned_at <= %(known)s AND (n.unlearned_at IS NULL OR n.unlearned_at > %(known)s)
+  AND (n.valid_from, n.learned_at, n.id) > (r.valid_from, r.learned_at, r.id)
+  AND CASE WHEN n.negated THEN n.object_id = r.object_id
+           ELSE r.predicate = ANY(%(functional)s) AND n.object_id <> r.object_id END
+ORDER BY n.valid_from, n.learned_at, n.id LIMIT 1
+"""
+# Facts of an entity that are answered at once.
+MOST_FACTS = 1000
+TIMELINE = f"""
+SELECT r.id, r.subject_id, s.name, r.predicate, r.object_id, o.name, r.confidence, r.memory_id, r.valid_from,
+       least(r.valid_to, ended.valid_from), r.learned_at,
+       CASE WHEN r.valid_to IS NULL OR ended.valid_from <= r.valid_to THEN ended.id END
+FROM graph_relation r
+JOIN graph_entity s ON s.id = r.subject_id
+JOIN graph_entity o ON o.id = r.object_id
+LEFT JOIN LATERAL ({ENDED}) ended ON true
+WHERE r.tenant_id = %(tenant)s AND NOT r.negated AND r.subject_id <> r.object_id
+  AND r.learned_at <= %(known)s AND (r.unlearned_at IS NULL OR r.unlearned_at > %(known)s)
+  AND (r.subject_id = %(entity)s OR r.object_id = %(entity)s)
+  AND (%(predicate)s::text IS NULL OR r.predicate = %(predicate)s)
+  AND (ended.valid_from IS NULL OR ended.valid_from > r.valid_from)
+  AND (%(at)s::timestamptz IS NULL
+       OR (r.valid_from <= %(at)s AND (r.valid_to IS NULL OR r.valid_to > %(at)s)
+           AND (ended.valid_from IS NULL OR ended.valid_from > %(at)s)))
+ORDER BY r.valid_from DESC, r.learned_at DESC, r.id DESC LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A relation with the names of its ends, and with its end as far as it was known: ``valid_to`` exclusive."""
+
+    id: UUID
+    subject_id: UUID
+    subject: str
+    predicate: str
+    object_id: UUID
+    object: str
+    confidence: float
+    memory_id: UUID | None
+    valid_from: datetime
+    valid_to: datetime | None
+    learned_at: datetime
+    superseded_by: UUID | None
+
+
+def timeline(
+    tenant_id: UUID,
+    entity_id: UUID,
+    *,
+    predicate: str | None = None,
+    known_at: datetime | None = None,
+    limit: int = MOST_FACTS,
+) -> list[Fact]:
+    """What is said of an entity in the order of time, ended or not, as it was known at a moment (now): the latest ``limit``."""
+    return _facts(tenant_id, entity_id, None, known_at, predicate, limit)
+
+
+def as_of(
+    tenant_id: UUID,
+    entity_id: UUID,
+    *,
+    at: datetime | None = None,
+    known_at: datetime | None = None,
+    predicate: str | None = None,
+    limit: int = MOST_FACTS,
+) -> list[Fact]:
+    """What held of an entity at a moment (now), as it was known at the same or another one (now): the latest ``limit``."""
+    return _facts(tenant_id, entity_id, at or timezone.now(), known_at, predicate, limit)
+
+
+def _facts(
+    tenant_id: UUID,
+    entity_id: UUID,
+    at: datetime | None,
+    known_at: datetime | None,
+    predicate: str | None,
+    limit: int,
+) -> list[Fact]:
+    params = {
+        "tenant": tenant_id,
+        "entity": entity_id,
+        "predicate": predicate,
+        "at": at,
+        "known": known_at or timezone.now(),
+        "functional": sorted(FUNCTIONAL),
+        "limit": limit,
+    }
+    with tenant_scope(tenant_id, pipelined=True):
+        return [Fact(*row) for row in reversed(fetch_prepared(TIMELINE, params))]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An entity as a list shows it: all names it is known by, and in how many memories."""
+
+    id: UUID
+    kind: str
+    name: str
+    summary: str
+    names: list[str]
+    memories: int
+
+
+ENTITY = """
+SELECT e.id, e.kind, e.name, e.summary,
+       array(SELECT n.name FROM graph_entityname n WHERE n.entity_id = e.id ORDER BY n.id),
+       (SELECT count(DISTINCT m.memory_id) FROM graph_mention m WHERE m.entity_id = e.id)
+FROM graph_entity e
+WHERE e.tenant_id = %(tenant)s
+"""
+GET = f"{ENTITY} AND e.id = %(entity)s"
+SEVERAL = f"{ENTITY} AND e.id = ANY(%(entities)s)"
+LIST = f"{ENTITY} AND (%(kind)s::text IS NULL OR e.kind = %(kind)s) AND e.id > %(after)s ORDER BY e.id LIMIT %(limit)s"
+NAMED = f"""
+{ENTITY} AND (%(kind)s::text IS NULL OR e.kind = %(kind)s) AND e.id IN (
+    SELECT n.entity_id FROM graph_entityname n WHERE n.tenant_id = %(tenant)s AND n.normal = %(normal)s
+    UNION
+    SELECT n.entity_id FROM graph_namekey k JOIN graph_entityname n ON n.id = k.name_id
+    WHERE k.tenant_id = %(tenant)s AND k.key = ANY(%(keys)s)
+)
+ORDER BY EXISTS (
+    SELECT FROM graph_entityname n WHERE n.entity_id = e.id AND n.normal = %(normal)s
+) DESC, 6 DESC, e.id LIMIT %(limit)s
+"""
+MEMORIES = """
+SELECT m.memory_id, max(m.text) FROM graph_mention m
+WHERE m.tenant_id = %(tenant)s AND m.entity_id = %(entity)s AND m.memory_id > %(after)s
+GROUP BY m.memory_id ORDER BY m.memory_id LIMIT %(limit)s
+"""
+# Names that sound alike are compared up to so many.
+COMPARED = 500
+
+
+def get_entity(tenant_id: UUID, entity_id: UUID) -> Found:
+    """Raises NotFound."""
+    with tenant_scope(tenant_id, pipelined=True):
+        rows = fetch_prepared(GET, {"tenant": tenant_id, "entity": entity_id})
+    if not rows:
+        raise NotFound("There is no such entity.")
+    return Found(*rows[0])
+
+
+def list_entities(tenant_id: UUID, *, kind: str | None = None, after: UUID, limit: int) -> list[Found]:
+    """In the order in which they were first read of."""
+    params = {"tenant": tenant_id, "kind": kind, "after": after, "limit": limit}
+    with tenant_scope(tenant_id, pipelined=True):
+        return [Found(*row) for row in fetch_prepared(LIST, params)]
+
+
+def search(tenant_id: UUID, name: str, *, kind: str | None = None, limit: int = 20) -> list[Found]:
+    """Entities by a name of theirs or one that sounds like it, the likest first, then those spoken of most."""
+    wanted = normal(name)
+    params = {
+        "tenant": tenant_id,
+        "kind": kind,
+        "normal": wanted,
+        "keys": sorted(sounds(wanted)),
+        "limit": COMPARED,
+    }
+    with tenant_scope(tenant_id, pipelined=True):
+        found = [Found(*row) for row in fetch_prepared(NAMED, params)]
+    found.sort(key=lambda each: max(likeness(wanted, normal(own)) for own in each.names), reverse=True)
+    return found[:limit]
+
+
+def memories_of(tenant_id: UUID, entity_id: UUID, *, after: UUID, limit: int) -> list[tuple[UUID, str]]:
+    """The memories that speak of an entity with the words they use, in the order of ids; raises NotFound."""
+    get_entity(tenant_id, entity_id)
+    params = {"tenant": tenant_id, "entity": entity_id, "after": after, "limit": limit}
+    with tenant_scope(tenant_id, pipelined=True):
+        return [(memory_id, text) for memory_id, text in fetch_prepared(MEMORIES, params)]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Two entities that may be one."""
+
+    id: UUID
+    one: Found
+    other: Found
+    likeness: float
+
+
+def doubts(tenant_id: UUID, *, after: UUID, limit: int) -> list[Question]:
+    """The open ones, in the order in which they were raised."""
+    with tenant_scope(tenant_id):
+        rows = list(
+            Doubt.objects.filter(tenant_id=tenant_id, state=Doubt.State.OPEN, pk__gt=after).order_by("pk")[
+                :limit
+            ]
+        )
+        params = {
+            "tenant": tenant_id,
+            "entities": list({each for row in rows for each in (row.one_id, row.other_id)}),
+        }
+        found = {each[0]: Found(*each) for each in fetch_prepared(SEVERAL, params)}
+    return [Question(row.pk, found[row.one_id], found[row.other_id], row.likeness) for row in rows]

@@ -1,0 +1,15 @@
+DROP TRIGGER graph_relation_gone ON graph_relation;
+DROP TRIGGER graph_mention_gone ON graph_mention;
+DROP FUNCTION graph_relation_gone();
+DROP FUNCTION graph_mention_gone();
+DROP FUNCTION graph_drop_unspoken(uuid[]);
+ALTER TABLE graph_doubt DROP CONSTRAINT doubt_of_other;
+ALTER TABLE graph_doubt DROP CONSTRAINT doubt_of_one;
+ALTER TABLE graph_relation DROP CONSTRAINT relation_of_object;
+ALTER TABLE graph_relation DROP CONSTRAINT relation_of_subject;
+ALTER TABLE graph_mention DROP CONSTRAINT mention_of_entity;
+ALTER TABLE graph_namekey DROP CONSTRAINT namekey_of_name;
+ALTER TABLE graph_entityname DROP CONSTRAINT entityname_of_entity;
+ALTER TABLE graph_relation DROP CONSTRAINT relation_of_memory;
+ALTER TABLE graph_mention DROP CONSTRAINT mention_of_memory;
+ALTER TABLE graph_reading DROP CONSTRAINT reading_of_memory;

@@ -1,0 +1,105 @@
+"""The graph's pages: who may see and do what."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.urls import reverse
+
+from graph import queries, services
+from graph.models import Doubt, Entity, Merge
+from graph.services import Source
+from memories.models import ReadJob
+from memos_project.db import tenant_scope
+from tests.factories import saying, statement
+from tests.memories.test_admin import login
+
+pytestmark = pytest.mark.django_db(transaction=True)
+THEN = datetime(2024, 5, 1, tzinfo=UTC)
+
+
+def url(name, *args):
+    return reverse(f"admin:{name}", args=args)
+
+
+def act(client, page, action, *rows):
+    return client.post(
+        url(page), {"action": action, "_selected_action": [str(each.pk) for each in rows]}, follow=True
+    )
+
+
+def text(client, name, *args):
+    answer = client.get(url(name, *args))
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+@pytest.fixture
+def curator(tenant):
+    return login(tenant, "curator")
+
+
+@pytest.fixture
+def known(tenant, other_tenant, remember):
+    """Of both tenants the same is known, and Ada may be Ada Lovelace."""
+    for of, mark in ((tenant, "Ours"), (other_tenant, "Theirs")):
+        for number, (who, place) in enumerate((("Ada", "Berlin"), ("Ada Lovelace", f"<b>{mark}</b>"))):
+            [memory_id] = remember(f"{who} moved {number}.", of=of)
+            said = statement(who, "lives_in", place, THEN + timedelta(number))
+            with tenant_scope(of.id):
+                services.learn(of.id, [(Source(memory_id, "h", THEN), saying(said, **{place: "place"}))])
+
+
+def test_entities_and_what_is_said_of_them(curator, tenant, known):
+    page = text(curator, "graph_entity_changelist")
+    assert "Ada Lovelace" in page
+    assert "&lt;b&gt;Ours&lt;/b&gt;" in page
+    assert "Theirs" not in page
+    [ada] = queries.search(tenant.id, "Ada", limit=1)
+    page = text(curator, "graph_entity_change", ada.id)
+    assert "lives in" in page
+    assert "Berlin" in page
+    curator.post(url("graph_entity_change", ada.id), {"name": "Ada", "summary": "A mathematician."})
+    assert queries.get_entity(tenant.id, ada.id).summary == "A mathematician."
+    assert "Ada Lovelace" in curator.get(url("graph_entity_changelist"), {"q": "Lovelace"}).content.decode()
+
+
+def test_doubts_are_settled_and_merges_undone(curator, tenant, known):
+    with tenant_scope(tenant.id):
+        [doubt] = Doubt.objects.all()
+    assert "Ada Lovelace" in text(curator, "graph_doubt_changelist")
+    act(curator, "graph_doubt_changelist", "same", doubt)
+    with tenant_scope(tenant.id):
+        [merge] = Merge.objects.all()
+        assert Entity.objects.filter(kind="person").count() == 1
+    assert merge.actor.startswith("user:")
+    act(curator, "graph_merge_changelist", "undo", merge)
+    with tenant_scope(tenant.id):
+        assert Entity.objects.filter(kind="person").count() == 2
+        [doubt] = Doubt.objects.all()
+    assert doubt.state == Doubt.State.DIFFERENT
+
+
+def test_what_could_not_be_read_is_tried_again(curator, tenant, remember, indexed):
+    remember("Something.")
+    indexed()
+    with tenant_scope(tenant.id):
+        ReadJob.objects.update(due_at=None, attempts=5, error="choked")
+        [job] = ReadJob.objects.all()
+    assert "given up" in text(curator, "memories_readjob_changelist")
+    act(curator, "memories_readjob_changelist", "retry", job)
+    with tenant_scope(tenant.id):
+        [job] = ReadJob.objects.all()
+    assert (job.attempts, job.error, job.due_at is None) == (0, "", False)
+
+
+def test_a_viewer_looks_and_changes_nothing(tenant, known):
+    viewer = login(tenant, "viewer")
+    with tenant_scope(tenant.id):
+        [doubt] = Doubt.objects.all()
+        ada = Entity.objects.get(name="Ada")
+    assert "Ada" in text(viewer, "graph_entity_changelist")
+    act(viewer, "graph_doubt_changelist", "same", doubt)
+    assert viewer.post(url("graph_entity_change", ada.pk), {"name": "X", "summary": ""}).status_code == 403
+    with tenant_scope(tenant.id):
+        assert Doubt.objects.get().state == Doubt.State.OPEN
+        assert Entity.objects.get(pk=ada.pk).name == "Ada"

@@ -1,0 +1,485 @@
+"""Which entity a name means, and how entities are made one and parted again."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from threading import Barrier
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from graph import services
+from graph.models import Doubt, Entity, EntityName, Mention, Merge, NameKey, Relation
+from graph.names import normal, sounds
+from graph.resolution import ACTOR, COMPARED, DOUBTS, resolve
+from graph.services import Source
+from memories import services as memories
+from memos_project.db import tenant_scope
+from memos_project.errors import Conflict, NotFound
+from tests.factories import saying, statement
+
+pytestmark = pytest.mark.django_db
+THEN = datetime(2024, 5, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def named(tenant):
+    """The entities of names, in order."""
+
+    def named(*names: str, kind: str = "person", of=tenant, embed=None) -> list[UUID]:
+        with tenant_scope(of.id):
+            found = resolve(of.id, [(name, kind) for name in names], embed=embed)
+        return [found[normal(name), kind] for name in names]
+
+    return named
+
+
+@pytest.fixture
+def rows(tenant):
+    def rows(model, **conditions):
+        with tenant_scope(tenant.id):
+            return list(model.objects.filter(**conditions).order_by("pk"))
+
+    return rows
+
+
+@pytest.fixture
+def doubt(named, rows):
+    """A doubt, of the older and the newer of two entities."""
+    [older], [newer] = named("Anna Keller"), named("A. Keller")
+    [doubt] = rows(Doubt)
+    assert {doubt.one_id, doubt.other_id} == {older, newer}
+    return doubt
+
+
+@pytest.fixture
+def say(tenant, remember):
+    """Have a memory say of two that they know each other; returns its id."""
+
+    def say(subject: str, object_: str, **kinds: str) -> UUID:
+        [memory_id] = remember(user_id=uuid4().hex)
+        with tenant_scope(tenant.id):
+            source = Source(memory_id, "hash", THEN)
+            services.learn(tenant.id, [(source, saying(statement(subject, "knows", object_, THEN), **kinds))])
+        return memory_id
+
+    return say
+
+
+class TestResolve:
+    def test_the_same_name_is_the_same_entity(self, named):
+        [one] = named("Anna Keller")
+        assert named("anna  KELLER", "Keller, Anna") == [one, one]
+
+    def test_one_that_surely_is_the_same_is_another_name_and_a_recorded_merge(self, named, rows):
+        [one], [other] = named("Microsoft", kind="organisation"), named("Mircosoft", kind="organisation")
+        assert one == other
+        [merge] = rows(Merge)
+        assert (merge.kept_id, merge.dropped["name"], merge.actor) == (one, "Mircosoft", ACTOR)
+        assert [name.name for name in rows(EntityName)] == ["Microsoft", "Mircosoft"]
+        assert len(rows(Entity)) == 1
+
+    def test_such_a_merge_can_be_undone(self, tenant, named, rows):
+        named("Microsoft", kind="organisation")
+        [one] = named("Mircosoft", kind="organisation")
+        [merge] = rows(Merge)
+        entity = services.undo_merge(tenant.id, merge.pk, actor="ann")
+        assert named("Microsoft", "Mircosoft", kind="organisation") == [one, entity.pk]
+        assert [doubt.state for doubt in rows(Doubt)] == ["different"]
+
+    def test_a_likely_one_is_a_doubt(self, doubt):
+        assert (doubt.state, doubt.likeness) == ("open", 0.88)
+
+    def test_a_given_name_raises_few_doubts(self, named, rows):
+        named(*(f"Anna {name}" for name in ("Keller", "Weber", "Bauer", "Lang", "Roth")))
+        named("Anna")
+        assert len(rows(Doubt)) == DOUBTS
+
+    @pytest.mark.parametrize(
+        ("kind", "one", "other"),
+        [
+            ("person", "Daniel", "Daniela"),
+            ("product", "GPT-4", "GPT-5"),
+            ("concept", "microsoft", "mircosoft"),
+            ("email", "a.b@x.org", "ab@x.org"),
+            ("amount", "5 €", "5 $"),
+        ],
+    )
+    def test_what_is_not_alike_is_left_apart(self, named, rows, kind, one, other):
+        first, second = named(one, other, kind=kind)
+        assert first != second
+        assert rows(Doubt) == rows(Merge) == []
+
+    def test_a_name_read_as_another_kind(self, tenant):
+        with tenant_scope(tenant.id):
+            [known] = resolve(tenant.id, [("Acme", "organisation")]).values()
+            found = resolve(tenant.id, [("acme", "product"), ("Acme", "person"), ("ACME", "thing")])
+        assert found["acme", "product"] == found["acme", "thing"] == known
+        assert found["acme", "person"] != known
+
+    def test_kinds_in_one_call(self, tenant, rows):
+        with tenant_scope(tenant.id):
+            found = resolve(tenant.id, [("Acme", "thing"), ("Acme", "product"), ("Acme", "organisation")])
+        assert len({*found.values()}) == 1
+        assert [row.kind for row in rows(Entity)] == ["organisation"]
+
+    def test_the_order_of_names_does_not_matter(self, tenant):
+        names = [("Microsoft", "organisation"), ("Mircosoft", "thing"), ("microsoft", "thing"), ("Anna", "person"),
+                 ("Anna Keller", "person"), ("ANNA", "person"), ("UN", "organisation"), ("United Nations", "thing")]  # fmt: skip
+        seen = set()
+        for seed in range(10):
+            random.Random(seed).shuffle(names)
+            with tenant_scope(tenant.id):
+                resolve(tenant.id, names)
+                entities = dict(Entity.objects.values_list("pk", "name"))
+                known = [(row.normal, row.kind, entities[row.entity_id]) for row in EntityName.objects.all()]
+                asked = [(entities[row.one_id], entities[row.other_id]) for row in Doubt.objects.all()]
+                Entity.objects.all().delete()
+            seen.add((*sorted(known), *sorted(asked)))
+        assert len(seen) == 1
+
+    def test_names_of_nothing(self, tenant, rows):
+        with tenant_scope(tenant.id):
+            assert resolve(tenant.id, [("...", "person"), ("", "thing"), ("?", "thing")]) == {}
+            assert resolve(tenant.id, []) == {}
+        assert rows(Entity) == []
+
+    def test_long_names(self, named):
+        one, other = named("x" * 1000, "y " * 300)
+        assert one != other
+        assert named("x" * 1000) == [one]
+
+    def test_another_tenants_entities_are_not_seen(self, other_tenant, named, rows):
+        [theirs] = named("Anna Keller", of=other_tenant)
+        [ours] = named("Anna Keller")
+        named("A. Keller", of=other_tenant)
+        assert ours != theirs
+        assert rows(Doubt) == []
+
+    def test_every_name_has_its_keys(self, named, rows):
+        named("Anna Keller", "Bob", "東京")
+        keys = {(row.name_id, row.key) for row in rows(NameKey)}
+        assert keys == {(row.pk, key) for row in rows(EntityName) for key in sounds(row.normal)}
+
+    def test_statements_do_not_grow_with_names(self, tenant, django_assert_num_queries):
+        def names(prefix: str, count: int) -> list[tuple[str, str]]:
+            return [(f"{prefix}{number} Keller", "person") for number in range(count)]
+
+        with tenant_scope(tenant.id):
+            for few_or_many in (names("few", 2), names("many", 200)):
+                # turn, known, alike, ids, entities, names, keys
+                with django_assert_num_queries(7):
+                    resolve(tenant.id, few_or_many)
+                with django_assert_num_queries(2):
+                    resolve(tenant.id, few_or_many)
+
+    def test_many_with_one_key(self, named, rows):
+        named(*(f"Keller {number:03}" for number in range(COMPARED + 20)), kind="thing")
+        assert len(rows(Entity)) == COMPARED + 20
+
+
+class TestMeaning:
+    @staticmethod
+    def embed(calls):
+        def embed(texts):
+            calls.append(list(texts))
+            return np.ones((len(texts), 1), np.float32)
+
+        return embed
+
+    def test_what_is_written_and_meant_alike_is_a_doubt(self, named, rows):
+        calls = []
+        named("Adobe Photoshop", "Photoshop", "Frankfurt", kind="product", embed=self.embed(calls))
+        assert calls == [["Adobe Photoshop", "Photoshop"]]
+        assert len(rows(Doubt)) == 1
+        assert len(rows(Entity)) == 3
+
+    def test_not_of_people_nor_of_other_numbers(self, named, rows):
+        named("Julian Meyer", "Juliane Meyer", embed=self.embed([]))
+        named("GPT-4", "GPT-5", kind="product", embed=self.embed([]))
+        assert rows(Doubt) == []
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAtOnce:
+    def test_names_resolved_by_many_have_one_entity_each(self, tenant, rows):
+        names = [(f"Person{letter} Keller{letter}", "person") for letter in "abcdefghijklmnopqrst"]
+        together = Barrier(4)
+
+        def work(seed: int) -> dict:
+            mine = random.Random(seed).sample(names, len(names))
+            together.wait(10)
+            try:
+                with tenant_scope(tenant.id):
+                    return resolve(tenant.id, mine)
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(work, range(4)))
+        assert answers == [answers[0]] * 4
+        assert len(rows(Entity)) == len(rows(EntityName)) == len(names)
+        assert {row.name_id for row in rows(NameKey)} == {row.pk for row in rows(EntityName)}
+
+    def test_like_names_resolved_at_once_are_one(self, tenant, rows):
+        together = Barrier(2)
+
+        def work(name: str) -> UUID:
+            together.wait(10)
+            try:
+                with tenant_scope(tenant.id):
+                    [entity_id] = resolve(tenant.id, [(name, "organisation")]).values()
+                return entity_id
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(2) as pool:
+            assert len({*pool.map(work, ["Microsoft", "Mircosoft"])}) == 1
+        assert len(rows(Entity)) == 1
+
+    def test_what_is_mentioned_again_does_not_go_with_a_forgotten_memory(self, tenant, say, rows, remember):
+        """While somebody learns of an entity its last memory is forgotten."""
+        old = say("Anna", "Ben")
+        [new] = remember("Anna was here.")
+
+        def forget() -> None:
+            try:
+                memories.forget(tenant, old, actor="test")
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(1) as pool:
+            with tenant_scope(tenant.id):
+                services.learn(
+                    tenant.id, [(Source(new, "hash", THEN), saying(statement("Anna", "knows", "Cleo", THEN)))]
+                )
+                forgetting = pool.submit(forget)
+                with pytest.raises(TimeoutError):
+                    forgetting.result(0.3)
+            forgetting.result(10)
+        assert {row.name for row in rows(Entity)} == {"Anna", "Cleo"}
+        assert len(rows(Mention)) == 2
+
+
+def state(tenant) -> dict[str, list[dict]]:
+    """All rows of the tenant that a merge may touch."""
+    with tenant_scope(tenant.id):
+        return {
+            model.__name__: list(model.objects.order_by("pk").values())
+            for model in (Entity, EntityName, NameKey, Mention, Relation, Doubt)
+        }
+
+
+class TestMerge:
+    def test_what_was_the_dropped_ones_is_the_kept_ones(self, tenant, say, named, rows):
+        say("Anna", "Ben")
+        say("Cleo", "Anna")
+        kept, dropped = named("Cleo", "Anna")
+        done = services.merge(tenant.id, kept, dropped, actor="ann")
+        assert (done.kept_id, done.actor) == (kept, "ann")
+        assert named("Anna") == [kept]
+        assert {(row.subject_id, row.object_id) for row in rows(Relation)} == {
+            (kept, named("Ben")[0]),
+            (kept, kept),
+        }
+        assert rows(Entity, pk=dropped) == rows(Mention, entity_id=dropped) == []
+
+    def test_one_and_the_same(self, tenant, named):
+        [one] = named("Anna")
+        with pytest.raises(Conflict):
+            services.merge(tenant.id, one, one, actor="ann")
+
+    def test_one_that_is_not_there_or_merged_before(self, tenant, named):
+        one, other = named("Anna", "Ben")
+        services.merge(tenant.id, one, other, actor="ann")
+        for pair in [(one, other), (other, one), (one, uuid4())]:
+            with pytest.raises(NotFound):
+                services.merge(tenant.id, *pair, actor="ann")
+
+    def test_another_tenants(self, tenant, other_tenant, named):
+        [ours], [theirs] = named("Anna"), named("Ben", of=other_tenant)
+        for pair in [(ours, theirs), (theirs, ours)]:
+            with pytest.raises(NotFound):
+                services.merge(tenant.id, *pair, actor="ann")
+        assert named("Ben", of=other_tenant) == [theirs]
+
+    def test_doubts_go_along(self, tenant, named, doubt, rows):
+        [third] = named("Somebody Else")
+        services.merge(tenant.id, third, doubt.one_id, actor="ann")
+        [moved] = rows(Doubt)
+        assert {moved.one_id, moved.other_id} == {third, doubt.other_id}
+        assert (moved.state, moved.likeness, moved.raised_at) == ("open", doubt.likeness, doubt.raised_at)
+
+    def test_a_decision_made_since_is_the_kept_ones(self, tenant, named, doubt, rows):
+        [third] = named("Somebody Else")
+        done = services.merge(tenant.id, third, doubt.one_id, actor="ann")
+        services.decide(tenant.id, rows(Doubt)[0].pk, same=False, actor="ben")
+        services.undo_merge(tenant.id, done.pk, actor="ann")
+        states = {frozenset((row.one_id, row.other_id)): row.state for row in rows(Doubt)}
+        assert states[frozenset((doubt.one_id, doubt.other_id))] == "open"
+        assert states[frozenset((third, doubt.other_id))] == "different"
+
+    def test_a_doubt_that_the_kept_one_has_too_is_asked_once(self, tenant, named, rows):
+        named("Anna Keller", "Anna Weber")
+        [anna] = named("Anna")
+        one, other = named("Anna Keller", "Anna Weber")
+        before = state(tenant)
+        done = services.merge(tenant.id, one, other, actor="ann")
+        [left] = rows(Doubt)
+        assert {left.one_id, left.other_id} == {one, anna}
+        services.undo_merge(tenant.id, done.pk, actor="ann")
+        added = {row.pk for row in rows(Doubt)} - {row["id"] for row in before["Doubt"]}
+        assert len(added) == 1
+        assert [row for row in state(tenant)["Doubt"] if row["id"] not in added] == before["Doubt"]
+
+
+class TestUndo:
+    def test_twice_or_unknown(self, tenant, named):
+        done = services.merge(tenant.id, *named("Anna", "Ben"), actor="ann")
+        services.undo_merge(tenant.id, done.pk, actor="ann")
+        with pytest.raises(Conflict):
+            services.undo_merge(tenant.id, done.pk, actor="ann")
+        with pytest.raises(NotFound):
+            services.undo_merge(tenant.id, uuid4(), actor="ann")
+
+    def test_another_tenants(self, tenant, other_tenant, named):
+        done = services.merge(other_tenant.id, *named("Anna", "Ben", of=other_tenant), actor="ann")
+        with pytest.raises(NotFound):
+            services.undo_merge(tenant.id, done.pk, actor="ann")
+
+    def test_out_of_order(self, tenant, named):
+        one, other, third = named("Anna", "Ben", "Cleo")
+        first = services.merge(tenant.id, one, other, actor="ann")
+        second = services.merge(tenant.id, third, one, actor="ann")
+        with pytest.raises(Conflict):
+            services.undo_merge(tenant.id, first.pk, actor="ann")
+        services.undo_merge(tenant.id, second.pk, actor="ann")
+        services.undo_merge(tenant.id, first.pk, actor="ann")
+        assert named("Anna", "Ben", "Cleo") == [one, other, third]
+
+    def test_what_was_forgotten_meanwhile_stays_forgotten(self, tenant, say, named, rows):
+        memory_id = say("Anna", "Ben")
+        say("Cleo", "Dan")
+        kept, dropped = named("Cleo", "Anna")
+        done = services.merge(tenant.id, kept, dropped, actor="ann")
+        memories.forget(tenant, memory_id, actor="test")
+        entity = services.undo_merge(tenant.id, done.pk, actor="ann")
+        assert entity.pk == dropped
+        assert rows(Mention, entity_id=dropped) == rows(Relation, subject_id=dropped) == []
+
+    def test_they_are_not_asked_about_again(self, tenant, doubt, rows):
+        done = services.decide(tenant.id, doubt.pk, same=True, actor="ann")
+        services.undo_merge(tenant.id, done.pk, actor="ben")
+        [settled] = rows(Doubt)
+        assert (settled.pk, settled.state, settled.decided_by) == (doubt.pk, "different", "ben")
+        assert (settled.likeness, settled.raised_at) == (doubt.likeness, doubt.raised_at)
+
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(data=st.data())
+    def test_undoing_all_in_reverse_restores_every_row(self, tenant, say, named, data):
+        """But for the doubts that undoing itself settles."""
+        people = [f"{data.draw(st.uuids()).hex} {name}" for name in ("Anna", "Ben", "A", "Cleo", "B")]
+        for _ in range(data.draw(st.integers(0, 6))):
+            say(*data.draw(st.lists(st.sampled_from(people), min_size=2, max_size=2, unique=True)))
+        living = named(*people)
+        pairs = data.draw(
+            st.sets(st.tuples(st.integers(0, 4), st.integers(0, 4)).filter(lambda pair: pair[0] < pair[1]))
+        )
+        with tenant_scope(tenant.id):
+            for pair in pairs:
+                one, other = sorted(living[each] for each in pair)
+                state_drawn = data.draw(st.sampled_from(["open", "different"]))
+                Doubt.objects.get_or_create(
+                    one_id=one, other_id=other, defaults={"tenant_id": tenant.id, "likeness": 0.9, "state": state_drawn}
+                )  # fmt: skip
+        before, done = state(tenant), []
+        while len(living) > 1 and data.draw(st.booleans()):
+            dropped = living.pop(data.draw(st.integers(0, len(living) - 1)))
+            done.append(services.merge(tenant.id, data.draw(st.sampled_from(living)), dropped, actor="ann"))
+        ends = [{each.kept_id, UUID(each.dropped["id"])} for each in done]
+        for each in reversed(done):
+            services.undo_merge(tenant.id, each.pk, actor="ann")
+        after = state(tenant)
+
+        def others(rows: list[dict]) -> list[dict]:
+            return [row for row in rows if {row["one_id"], row["other_id"]} not in ends]
+
+        assert others(after.pop("Doubt")) == others(before.pop("Doubt"))
+        assert after == before
+
+
+class TestDecide:
+    def test_different(self, tenant, doubt, rows):
+        assert services.decide(tenant.id, doubt.pk, same=False, actor="ann") is None
+        [settled] = rows(Doubt)
+        assert (settled.state, settled.decided_by) == ("different", "ann")
+        with pytest.raises(Conflict):
+            services.decide(tenant.id, doubt.pk, same=True, actor="ann")
+
+    def test_the_same(self, tenant, doubt, named, rows):
+        done = services.decide(tenant.id, doubt.pk, same=True, actor="ann")
+        assert done.kept_id == min(doubt.one_id, doubt.other_id)
+        assert named("Anna Keller", "A. Keller") == [done.kept_id] * 2
+        assert rows(Doubt) == []
+
+    def test_unknown_or_another_tenants(self, other_tenant, tenant, doubt, rows):
+        with pytest.raises(NotFound):
+            services.decide(tenant.id, uuid4(), same=True, actor="ann")
+        with pytest.raises(NotFound):
+            services.decide(other_tenant.id, doubt.pk, same=True, actor="ann")
+        assert rows(Doubt) == [doubt]
+
+    @pytest.mark.django_db(transaction=True)
+    def test_by_two_at_once(self, tenant, doubt, rows):
+        together = Barrier(2)
+
+        def decide(same: bool) -> str:
+            together.wait(10)
+            try:
+                services.decide(tenant.id, doubt.pk, same=same, actor="ann")
+            except (Conflict, NotFound):
+                return "late"
+            finally:
+                connection.close()
+            return "done"
+
+        with ThreadPoolExecutor(2) as pool:
+            assert sorted(pool.map(decide, [True, False])) == ["done", "late"]
+
+
+class TestForgotten:
+    def test_an_entity_goes_with_its_last_mention(self, tenant, say, rows):
+        first, second = say("Anna", "Ben"), say("Anna", "Cleo")
+        memories.forget(tenant, first, actor="test")
+        assert {row.name for row in rows(Entity)} == {"Anna", "Cleo"}
+        memories.forget(tenant, second, actor="test")
+        assert not any(state(tenant).values())
+
+    def test_not_where_a_relation_or_a_curators_word_is_left(self, tenant, say, named, rows):
+        memory_id = say("Anna", "Ben")
+        say("Cleo", "Dan")
+        anna, ben, cleo = named("Anna", "Ben", "Cleo")
+        with tenant_scope(tenant.id):
+            Entity.objects.filter(pk=ben).update(summary="A friend.")
+            own = Relation.objects.create(
+                tenant_id=tenant.id, subject_id=anna, predicate="knows", object_id=cleo, confidence=1, valid_from=THEN
+            )  # fmt: skip
+        memories.forget(tenant, memory_id, actor="test")
+        assert {anna, ben} <= {row.pk for row in rows(Entity)}
+        with tenant_scope(tenant.id):
+            own.delete()
+        assert [row.pk for row in rows(Entity, pk__in=[anna, ben])] == [ben]
+
+    def test_so_do_the_records_of_what_was_merged_into_it(self, tenant, say, named, rows):
+        memory_ids = [say("Anna", "Ben"), say("Cleo", "Dan")]
+        anna, cleo, dan = named("Anna", "Cleo", "Dan")
+        services.merge(tenant.id, anna, cleo, actor="ann")
+        services.merge(tenant.id, dan, anna, actor="ann")
+        memories.forget(tenant, memory_ids[0], actor="test")
+        assert len(rows(Merge)) == 2
+        memories.forget(tenant, memory_ids[1], actor="test")
+        assert rows(Merge) == rows(Entity) == []

@@ -1,0 +1,201 @@
+"""What held at a moment, as it was known at another, against a replay of all that was ever said."""
+
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from graph import queries, services
+from graph.extraction import FUNCTIONAL, Statement
+from graph.models import Relation
+from graph.services import Source
+from memories import services as memories
+from memos_project.db import tenant_scope
+from tests.factories import new_memory, saying, statement
+
+pytestmark = pytest.mark.django_db
+
+START = datetime(2020, 1, 1, tzinfo=UTC)
+PEOPLE = ("Ada", "Ben", "Cleo")
+PLACES = ("Berlin", "Paris", "Rome", "Oslo")
+PREDICATES = ("lives_in", "visited")
+
+
+def day(number: int) -> datetime:
+    return START + timedelta(days=number)
+
+
+def said(subject: str, predicate: str, object_: str, number: int, **more) -> Statement:
+    return statement(subject, predicate, object_, day(number), **more)
+
+
+@pytest.fixture
+def learn(tenant):
+    """Have a memory say something, a new one or one that said something else; returns its id."""
+
+    def learn(*statements: Statement, memory_id: UUID | None = None) -> UUID:
+        if memory_id is None:
+            memory_id = memories.remember(tenant, [new_memory()], actor="test")[0].id
+        with tenant_scope(tenant.id):
+            services.learn(
+                tenant.id,
+                [(Source(memory_id, "hash", START), saying(*statements, **dict.fromkeys(PLACES, "place")))],
+            )
+        return memory_id
+
+    return learn
+
+
+@pytest.fixture
+def entity(tenant):
+    def entity(name: str) -> UUID:
+        return queries.search(tenant.id, name)[0].id
+
+    return entity
+
+
+def objects(facts) -> list[str]:
+    return [fact.object for fact in facts]
+
+
+class TestFunctional:
+    def test_a_new_one_ends_the_old(self, tenant, learn, entity):
+        learn(said("Ada", "lives_in", "Berlin", 0))
+        learn(said("Ada", "lives_in", "Paris", 100))
+        ada = entity("Ada")
+        assert objects(queries.as_of(tenant.id, ada, at=day(99))) == ["Berlin"]
+        assert objects(queries.as_of(tenant.id, ada, at=day(100))) == ["Paris"]
+        old, new = queries.timeline(tenant.id, ada)
+        assert (old.valid_to, old.superseded_by) == (day(100), new.id)
+        assert (new.valid_to, new.superseded_by) == (None, None)
+
+    def test_what_is_learned_late_finds_its_place(self, tenant, learn, entity):
+        learn(said("Ada", "lives_in", "Paris", 100))
+        learn(said("Ada", "lives_in", "Berlin", 0))
+        assert objects(queries.as_of(tenant.id, entity("Ada"))) == ["Paris"]
+        assert objects(queries.as_of(tenant.id, entity("Ada"), at=day(5))) == ["Berlin"]
+
+    def test_others_stand_side_by_side(self, tenant, learn, entity):
+        learn(said("Ada", "visited", "Berlin", 0), said("Ada", "visited", "Paris", 1))
+        assert objects(queries.as_of(tenant.id, entity("Ada"))) == ["Berlin", "Paris"]
+
+    def test_a_denial_ends_what_it_denies(self, tenant, learn, entity):
+        learn(said("Ada", "lives_in", "Berlin", 0))
+        learn(said("Ada", "lives_in", "Berlin", 50, negated=True))
+        assert objects(queries.as_of(tenant.id, entity("Ada"), at=day(49))) == ["Berlin"]
+        assert queries.as_of(tenant.id, entity("Ada"), at=day(50)) == []
+
+
+class TestKnowledge:
+    def test_the_past_knew_what_it_knew(self, tenant, learn, entity):
+        memory_id = learn(said("Ada", "lives_in", "Berlin", 0))
+        ada = entity("Ada")
+        with tenant_scope(tenant.id):
+            before = Relation.objects.get(memory_id=memory_id).learned_at
+        learn(said("Ada", "lives_in", "Paris", 0), memory_id=memory_id)
+        assert objects(queries.as_of(tenant.id, ada)) == ["Paris"]
+        assert objects(queries.as_of(tenant.id, ada, known_at=before)) == ["Berlin"]
+
+    def test_the_same_said_again_is_known_since_the_first_time(self, tenant, learn, entity):
+        memory_id = learn(said("Ada", "lives_in", "Berlin", 0))
+        ada = entity("Ada")
+        first = queries.timeline(tenant.id, ada)
+        learn(said("Ada", "lives_in", "Berlin", 0), memory_id=memory_id)
+        assert queries.timeline(tenant.id, ada) == first
+
+    def test_with_a_memory_goes_what_it_said_and_what_it_had_ended_holds_again(self, tenant, learn, entity):
+        learn(said("Ada", "lives_in", "Berlin", 0))
+        memory_id = learn(said("Ada", "lives_in", "Paris", 100))
+        memories.forget(tenant, memory_id, actor="test")
+        assert objects(queries.as_of(tenant.id, entity("Ada"))) == ["Berlin"]
+        assert queries.search(tenant.id, "Paris") == []
+
+    def test_a_curator_ends_what_holds(self, tenant, learn, entity):
+        learn(said("Ada", "lives_in", "Berlin", 0))
+        [fact] = queries.timeline(tenant.id, entity("Ada"))
+        services.end_relation(tenant.id, fact.id, at=day(10))
+        assert queries.as_of(tenant.id, entity("Ada")) == []
+        assert objects(queries.as_of(tenant.id, entity("Ada"), at=day(9))) == ["Berlin"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing said by a memory, known from one step of the log to another; None: still."""
+
+    memory: int
+    subject: str
+    predicate: str
+    object: str
+    negated: bool
+    start: int
+    learned: int
+    unlearned: int | None = None
+
+
+def replay(log: list[Event], person: str, at: int, step: int) -> set[tuple[str, str]]:
+    """What held of somebody on a day, by all that was known after a step: said in order, the later overrules."""
+    known = [
+        e
+        for e in log
+        if e.subject == person and e.learned <= step and (e.unlearned is None or e.unlearned > step)
+    ]
+    held: dict[tuple[str, str], Event] = {}
+    for event in sorted(known, key=lambda e: (e.start, e.learned)):
+        if event.start > at:
+            break
+        if event.negated:
+            held.pop((event.predicate, event.object), None)
+            continue
+        if event.predicate in FUNCTIONAL:
+            held = {key: each for key, each in held.items() if key[0] != event.predicate}
+        held[event.predicate, event.object] = event
+    return {*held}
+
+
+def test_every_answer_is_what_a_replay_of_the_log_gives(tenant):
+    """Statements, corrections and forgettings in any order, each at a moment of its own."""
+    rnd = random.Random(7)
+    rows: list[Event] = []
+    living: dict[int, UUID] = {}
+    moments: list[datetime] = [datetime.now(UTC)]
+    for step in range(1, 301):
+        choice = rnd.random()
+        if choice < 0.7 or not living:
+            number = step
+            memory_id = memories.remember(tenant, [new_memory()], actor="test")[0].id
+            living[number] = memory_id
+        else:
+            number = rnd.choice(sorted(living))
+        if choice >= 0.85 and living and number != step:
+            memories.forget(tenant, living.pop(number), actor="test")
+            rows = [row for row in rows if row.memory != number]
+        else:
+            event = Event(
+                number, rnd.choice(PEOPLE), rnd.choice(PREDICATES), rnd.choice(PLACES), rnd.random() < 0.2,
+                rnd.randrange(60), step,
+            )  # fmt: skip
+            former = [row for row in rows if row.memory == number and row.unlearned is None]
+            again = [
+                row for row in former
+                if (row.subject, row.predicate, row.object, row.negated, row.start)
+                == (event.subject, event.predicate, event.object, event.negated, event.start)
+            ]  # fmt: skip
+            if not again:
+                rows = [
+                    Event(**{**row.__dict__, "unlearned": step}) if row in former else row for row in rows
+                ] + [event]
+            with tenant_scope(tenant.id):
+                each = said(event.subject, event.predicate, event.object, event.start, negated=event.negated)
+                services.learn(
+                    tenant.id,
+                    [(Source(living[number], "hash", START), saying(each, **dict.fromkeys(PLACES, "place")))],
+                )
+        moments.append(datetime.now(UTC))
+    for _ in range(300):
+        person, at, step = rnd.choice(PEOPLE), rnd.randrange(-1, 61), rnd.choice([300, rnd.randrange(1, 301)])
+        found = queries.search(tenant.id, person)
+        wanted = replay(rows, person, at, step)
+        answer = queries.as_of(tenant.id, found[0].id, at=day(at), known_at=moments[step]) if found else []
+        assert {(fact.predicate, fact.object) for fact in answer} == wanted, (person, at, step)
