@@ -67,6 +67,17 @@ WRITE_TOKENS = """
 INSERT INTO memories_memorytokens (tenant_id, model_id, memory_id, chunk, tokens)
 SELECT %(tenant)s, %(model)s, t.* FROM unnest(%(ids)s::uuid[], %(chunks)s::smallint[], %(tokens)s::bytea[]) t
 """
+# What was read before need not be read again; what another worker reads just now must be.
+MARK_UNREAD = """
+INSERT INTO memories_readjob (tenant_id, memory_id, content_hash)
+SELECT m.tenant_id, m.id, m.content_hash FROM memories_memory m
+WHERE m.tenant_id = %(tenant)s AND m.id = ANY(%(ids)s) AND NOT EXISTS (
+    SELECT FROM graph_reading r WHERE r.memory_id = m.id AND r.content_hash = m.content_hash
+)
+ORDER BY m.id
+ON CONFLICT (memory_id) DO UPDATE
+SET content_hash = excluded.content_hash, due_at = now(), attempts = 0, error = ''
+"""
 # What indexing reads of a memory.
 READ = (
     "tenant_id", "title", "content", "content_hash", "kind", "tier", "occurred_at", "user_id", "agent_id", "tags",
@@ -269,6 +280,7 @@ def _write(
         for model, embedded in made:
             fresh = [memory for memory in memories if memory.pk in ours and memory.pk in embedded]
             _write_vectors(tenant_id, model, fresh, embedded)
+        send_prepared(MARK_UNREAD, {"tenant": tenant_id, "ids": list(ours)})
         if finish:
             send_prepared(FINISH, {"tenant": tenant_id, "ids": list(ours)})
     return ours

@@ -339,6 +339,31 @@ class IndexJob(models.Model):
         return str(self.memory_id)
 
 
+class ReadJob(models.Model):
+    """A memory whose text has changed since the graph learned from it.
+
+    Written in the transaction that brings its indexes level, gone when the graph is level too.
+    """
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
+    memory = models.OneToOneField(
+        Memory, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, primary_key=True
+    )
+    content_hash = models.CharField(max_length=64)
+    due_at = models.DateTimeField(db_default=Now(), null=True, help_text="Empty: given up.")
+    attempts = models.IntegerField(db_default=0)
+    error = models.TextField(db_default="", blank=True)
+
+    class Meta:
+        verbose_name = "unread memory"
+        verbose_name_plural = "unread memories"
+        constraints = [TenantIsolation(name="readjob_tenant_isolation")]
+        indexes = [models.Index(name="readjob_by_due", fields=["tenant", "due_at"])]
+
+    def __str__(self) -> str:
+        return str(self.memory_id)
+
+
 class MemoryVector(models.Model):
     """One chunk of one memory as seen by one model; each model has its own HNSW index on ``embedding``."""
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from graph.resolution import take_turns
 from memories import metrics
 from memories.importance import computed_importance
 from memories.indexing import wake
@@ -279,6 +280,8 @@ def forget(tenant: TenantInfo, memory_id: UUID, *, actor: str, if_version: int |
             actor=actor,
             detail={"content_hash": memory.content_hash, "kind": memory.kind},
         )
+        # Entities go with what is forgotten: not while somebody else learns of them.
+        take_turns(tenant.id)
         with connection.cursor() as cursor:
             # The database cascades; Django's collector would first load every row that hangs on this one.
             cursor.execute(

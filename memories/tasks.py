@@ -5,7 +5,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from memories import accesses, indexing, promotion, statistics
+from memories import accesses, indexing, promotion, reading, statistics
 from memories.working import llm_cache
 from memos_project.tenancy import idempotency
 
@@ -13,7 +13,8 @@ from memos_project.tenancy import idempotency
 @shared_task(ignore_result=True)
 def index_memories(tenant_id: str) -> None:
     """Bring the indexes level with one tenant's backlog."""
-    indexing.drain(UUID(tenant_id))
+    if indexing.drain(UUID(tenant_id)):
+        reading.wake(UUID(tenant_id))
     _give_back_memory()
 
 
@@ -27,6 +28,18 @@ def _give_back_memory() -> None:
 def sweep_index_backlog() -> None:
     """Make certain what messages make soon: wake a worker for every tenant with work that is due."""
     indexing.sweep()
+
+
+@shared_task(ignore_result=True)
+def read_memories(tenant_id: str) -> None:
+    """Have the graph learn what a tenant's memories say."""
+    reading.drain(UUID(tenant_id))
+
+
+@shared_task(ignore_result=True)
+def sweep_unread() -> None:
+    """Make certain what messages make soon: wake a worker for every tenant with something to read."""
+    reading.sweep()
 
 
 @shared_task(ignore_result=True)

@@ -118,6 +118,39 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "Knowledge",
+                "items": [
+                    _item(
+                        "Entities",
+                        "hub",
+                        "graph_entity_changelist",
+                        _may("graph.view_entity"),
+                        active=_pages_of("graph_entity"),
+                    ),
+                    _item(
+                        "Doubts",
+                        "help",
+                        "graph_doubt_changelist",
+                        _may("graph.view_doubt"),
+                        active=_pages_of("graph_doubt"),
+                    ),
+                    _item(
+                        "Merges",
+                        "merge",
+                        "graph_merge_changelist",
+                        _may("graph.view_merge"),
+                        active=_pages_of("graph_merge"),
+                    ),
+                    _item(
+                        "Unread",
+                        "mark_email_unread",
+                        "memories_readjob_changelist",
+                        _may("memories.view_readjob"),
+                        active=_pages_of("memories_readjob"),
+                    ),
+                ],
+            },
+            {
                 "title": "Working memory",
                 "items": [
                     _item(

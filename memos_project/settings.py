@@ -24,6 +24,7 @@ INSTALLED_APPS = [
     "memos_project.local",
     "memos_project.api",
     "memories",
+    "graph",
     "unfold",
     "unfold.contrib.filters",
     "django.contrib.admin",
@@ -136,6 +137,11 @@ CELERY_BEAT_SCHEDULE = {
         # What is not taken before the next one is due is not worth having.
         "options": {"expires": env.float("MEMOS_SWEEP_SECONDS", default=10.0, minimum=0.1)},
     },
+    "sweep-unread": {
+        "task": "memories.tasks.sweep_unread",
+        "schedule": schedule(30.0),
+        "options": {"expires": 30.0},
+    },
     "count-text-statistics": {"task": "memories.tasks.count_text_statistics", "schedule": schedule(60.0)},
     "drop-expired-prompts": {"task": "memories.tasks.drop_expired_prompts", "schedule": schedule(600.0)},
     "flush-accesses": {"task": "memories.tasks.flush_accesses", "schedule": schedule(30.0)},
@@ -196,6 +202,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "KindEnum": "memories.models.Memory.Kind",
+        "EntityKindEnum": "graph.models.Entity.Kind",
         "RoleEnum": "memories.models.Memory.Role",
         "TierEnum": "memories.models.Memory.Tier",
         "HealthStatusEnum": ["ok", "degraded", "down"],
@@ -255,6 +262,12 @@ MEMOS_OPENAI_UPSTREAM_KEY = env.str("MEMOS_OPENAI_UPSTREAM_KEY", default="")
 MEMOS_OPENAI_UPSTREAM_TIMEOUT = env.float("MEMOS_OPENAI_UPSTREAM_TIMEOUT", default=600.0, minimum=0.001)
 MEMOS_OPENAI_UPSTREAM_CALLS = env.int("MEMOS_OPENAI_UPSTREAM_CALLS", default=4, minimum=1)
 MEMOS_OPENAI_WAIT_SECONDS = env.float("MEMOS_OPENAI_WAIT_SECONDS", default=30.0, minimum=0)
+
+# The OpenAI-compatible service that reads entities and relations from texts; without one, rules do.
+MEMOS_EXTRACTION_LLM_URL = env.address("MEMOS_EXTRACTION_LLM_URL", schemes=("http", "https"))
+MEMOS_EXTRACTION_LLM_KEY = env.str("MEMOS_EXTRACTION_LLM_KEY", default="")
+MEMOS_EXTRACTION_LLM_MODEL = env.str("MEMOS_EXTRACTION_LLM_MODEL") if MEMOS_EXTRACTION_LLM_URL else ""
+MEMOS_EXTRACTION_LLM_TIMEOUT = env.float("MEMOS_EXTRACTION_LLM_TIMEOUT", default=60.0, minimum=0.001)
 
 # How long an answer may be given again while nothing changes; 0 never.
 MEMOS_RECALL_CACHE_SECONDS = env.float("MEMOS_RECALL_CACHE_SECONDS", default=30.0, minimum=0)

@@ -21,7 +21,9 @@ urlpatterns = [
     path("memory/query", hub.QueryView.as_view()),
     path("memory/tier/1/store", hub.TierOneView.as_view()),
     path("memory/tier/1/<str:key>", hub.TierOneEntryView.as_view()),
+    path("memory/tier/3/store", hub.TierThreeView.as_view()),
     path("", include("memories.api.urls")),
+    path("", include("graph.api.urls")),
     path("admin/", admin.site.urls),
 ]
 

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from memories.models import Memory
 from memories.services import NewMemory
 from memos_project.api.fields import (
+    CursorField,
     JsonObjectField,
     MomentField,
     StrictBooleanField,
@@ -233,11 +234,6 @@ class FilterParams(serializers.Serializer[Any]):
     tenant_id = serializers.CharField(max_length=63, required=False)
 
 
-@extend_schema_field({"type": "string", "pattern": "^[A-Za-z0-9_-]{22}$"})
-class CursorField(serializers.CharField):
-    """Where the page before ended: an id in base64."""
-
-
 @extend_schema_field({"type": "string", "pattern": "^[A-Za-z0-9_-]{11}$"})
 class TurnCursorField(serializers.CharField):
     """Where the page before ended: the number of a turn in base64."""
@@ -437,6 +433,12 @@ class LegacyStored(serializers.Serializer[Any]):
     embedding_id = serializers.CharField()
     concepts_extracted = serializers.ListField(child=serializers.CharField())
     neo4j_node = serializers.CharField(allow_null=True)
+
+
+class TierThreeStored(serializers.Serializer[Any]):
+    tier = serializers.IntegerField()
+    storage = serializers.CharField()
+    memory_node = serializers.UUIDField()
 
 
 class LegacyQueryInput(serializers.Serializer[Any]):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 MAX_METADATA_BYTES = 64 * 1024
@@ -102,3 +103,8 @@ def _has_nul(value: Any) -> bool:
     if isinstance(value, dict):
         return any("\x00" in key or _has_nul(inner) for key, inner in value.items())
     return isinstance(value, list) and any(map(_has_nul, value))
+
+
+@extend_schema_field({"type": "string", "pattern": "^[A-Za-z0-9_-]{22}$"})
+class CursorField(serializers.CharField):
+    """Where the page before ended: an id in base64."""

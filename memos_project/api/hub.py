@@ -9,17 +9,20 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from graph.extraction import Passage, RulesExtractor
 from memories import retrieval, services
 from memories.answers import Query
 from memories.api import rendering
 from memories.api import serializers as s
 from memories.api.working import serializers as w
-from memories.concepts import concepts
+from memories.models import Memory
 from memories.retrieval import active_model
 from memories.services import NewMemory
 from memories.working import keyvalue
 from memos_project.api.views import TenantView, validated
 from memos_project.errors import NotFound
+
+_RULES = RulesExtractor()
 
 # Where the promised paths of tier 1 keep their entries.
 TIER_ONE = "tenant"
@@ -54,7 +57,7 @@ class StoreView(TenantView):
             return 200, {
                 "memory_id": str(stored.id),
                 "embedding_id": f"{active_model().spec.name}:{stored.id}",
-                "concepts_extracted": concepts(new.content),
+                "concepts_extracted": list(_RULES.extract([Passage(new.content)])[0].concepts),
                 "neo4j_node": None,
             }
 
@@ -100,6 +103,23 @@ class TierOneEntryView(TenantView):
         if not isinstance(entry.value, dict) or entry.value.keys() != {"content", "metadata"}:
             raise NotFound(keyvalue.MISSING)
         return Response({"tier": 1, "storage": "redis", "key": key, **entry.value, "ttl": entry.ttl})
+
+
+class TierThreeView(TenantView):
+    @extend_schema(operation_id="tier_three_store", request=s.LegacyStoreInput, responses=s.TierThreeStored)
+    def post(self, request: Request) -> Response:
+        """Store a fact, which the graph then learns."""
+        data = validated(s.LegacyStoreInput, request.data)
+        tenant = self.tenant(data.get("tenant_id"))
+        metadata = data.get("metadata", {})
+        said = {**_understood(metadata), "content": data["content"], "metadata": metadata}
+        new: NewMemory = s.new_memory({**said, "kind": Memory.Kind.FACT, "tier": Memory.Tier.SEMANTIC})
+
+        def act() -> tuple[int, Any]:
+            [stored] = services.remember(tenant, [new], actor=self.actor)
+            return 200, {"tier": 3, "storage": "postgres", "memory_node": str(stored.id)}
+
+        return self.once(tenant, act)
 
 
 class QueryView(TenantView):

@@ -98,7 +98,9 @@ class TestStores:
     def test_the_body_must_be_an_object(self, api, path, body):
         assert refused(api.send("POST", path, orjson.dumps(body)))
 
-    @pytest.mark.parametrize("path", [*STORES, "/v1/memories/search", "/memory/store", "/memory/query"])
+    @pytest.mark.parametrize(
+        "path", [*STORES, "/v1/memories/search", "/memory/store", "/memory/tier/3/store", "/memory/query"]
+    )
     @pytest.mark.parametrize(
         "body",
         [b"", b"{", b'{"content": "x"', b"{'content': 'x'}", b'{"content": NaN}', b'{"content": "x",}', b"\xff\xfe", b'{"content": "\xc3"}',

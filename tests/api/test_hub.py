@@ -1,4 +1,4 @@
-from memories import scopes
+from memories import reading, scopes
 
 STORED = {"memory_id", "embedding_id", "concepts_extracted", "neo4j_node"}
 
@@ -47,3 +47,18 @@ def test_query_answers_memories_and_tools(api, indexed):
 def test_another_tenant_finds_nothing(api, other_api):
     api.post("/memory/store", {"content": "A grey cat."})
     assert other_api.post("/memory/query", {"query": "cat"}).body["total_memories"] == 0
+
+
+def test_a_fact_is_a_node_of_the_graph_once_it_is_read(api, tenant, indexed):
+    answer = api.post(
+        "/memory/tier/3/store", {"content": "Ada lives in Berlin.", "metadata": {"user_id": "u"}}
+    )
+    node = answer.body.pop("memory_node")
+    assert (answer.status, answer.body) == (200, {"tier": 3, "storage": "postgres"})
+    memory = api.get(f"/v1/memories/{node}").body
+    assert (memory["kind"], memory["tier"], memory["user_id"]) == ("fact", 3, "u")
+    indexed()
+    reading.drain(tenant.id)
+    near = api.get(f"/graph/related/{node}", mentions=True).body
+    assert near["start"]["label"] == "memory"
+    assert {"Ada", "Berlin"} <= {each["node"]["name"] for each in near["found"]}

@@ -1,12 +1,18 @@
 """Every address, asked by one tenant for what belongs to another: nothing is told, nothing is changed."""
 
+import re
+
 import orjson
 import pytest
 from django.db import connection
 from django.urls import URLPattern, get_resolver
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from graph import services as graph
+from graph.models import Doubt, Entity, Relation
+from graph.services import Source
 from memories import services
 from memories.models import Conversation, Memory
 from memories.working import blackboards, keyvalue, leases, llm_cache, scratchpads
@@ -15,7 +21,7 @@ from memories.working.store import key_of as working_key
 from memos_project.api.views import encode_cursor
 from memos_project.db import tenant_scope
 from memos_project.redis import client
-from tests.factories import Api, make_key
+from tests.factories import Api, make_key, saying, statement
 
 MARK = "zebrafinch"  # in every text of the other tenant, and sent by nobody
 
@@ -39,6 +45,7 @@ METHODS = {
     "memory/query": "POST",
     "memory/tier/1/store": "POST",
     "memory/tier/1/<str:key>": "GET",
+    "memory/tier/3/store": "POST",
     "v1/cache": "PUT DELETE",
     "v1/cache/lookup": "POST",
     "v1/cache/usage": "GET",
@@ -51,6 +58,19 @@ METHODS = {
     "v1/blackboards/<str:board>/claims/<str:name>": "PUT DELETE",
     "v1/blackboards/<str:board>/handles": "GET",
     "v1/blackboards/<str:board>/handles/<str:name>": "PUT DELETE",
+    "v1/entities": "GET",
+    "v1/entities/<uuid:entity_id>": "GET",
+    "v1/entities/<uuid:entity_id>/timeline": "GET",
+    "v1/entities/<uuid:entity_id>/facts": "GET",
+    "v1/entities/<uuid:entity_id>/memories": "GET",
+    "v1/entities/<uuid:entity_id>/merges": "POST",
+    "graph/query": "POST",
+    "graph/related/<uuid:node_id>": "GET",
+    "graph/path/<uuid:start>/<uuid:end>": "GET",
+    "v1/merges/<uuid:merge_id>/undo": "POST",
+    "v1/relations/<uuid:relation_id>/end": "POST",
+    "v1/doubts": "GET",
+    "v1/doubts/<uuid:doubt_id>": "POST",
     "v1/scratchpads": "GET",
     "v1/scratchpads/<str:session>": "GET DELETE",
     "v1/scratchpads/<str:session>/entries": "POST",
@@ -62,6 +82,17 @@ METHODS = {
     "v1/working/<str:scope>/<str:key>": "GET PUT DELETE",
     "v1/working/<str:scope>/<str:key>/increment": "POST",
     "v1/working/<str:scope>/<str:key>/append": "POST",
+}
+
+# Which of the other's ids stands where in an address.
+PLACES = {
+    "entity_id": "entity",
+    "node_id": "entity",
+    "start": "entity",
+    "end": "memory",
+    "merge_id": "merge",
+    "relation_id": "relation",
+    "doubt_id": "doubt",
 }
 
 
@@ -84,6 +115,7 @@ def test_every_method_is_walked(tenant):
     for address, methods in METHODS.items():
         path = "/" + address.replace("<uuid:memory_id>", str(tenant.id)).replace("<str:conversation>", "c")
         path = path.replace("<str:scope>", "tenant").replace("<str:key>", "k").replace("<str:session>", "c")
+        path = re.sub("<uuid:[^>]*>", str(tenant.id), path)
         path = path.replace("<str:board>", "b").replace("<str:name>", "n")
         allowed = {*api.send("OPTIONS", path).headers["Allow"].split(", ")} - {"OPTIONS", "HEAD"}
         assert allowed == {*methods.split()}, address
@@ -107,8 +139,17 @@ def theirs(other_tenant, remember, indexed):
     indexed()
     llm_cache.put(other_tenant, llm_cache.Request("m", [{"role": "user", "content": "Hi"}], {}), MARK)
     keyvalue.put(other_tenant, "tenant", "k", {"content": MARK, "metadata": {}}, ttl=60)
+    now = timezone.now()
+    said = [statement(f"{MARK} {name}", "lives_in", MARK, now) for name in ("Ada", "Adah", "Ben")]
     with tenant_scope(other_tenant.id):
         thread = Conversation.objects.get()
+        graph.learn(other_tenant.id, [(Source(ids[0], "hash", now), saying(*said, **{MARK: "place"}))])
+        entities = list(Entity.objects.order_by("pk").values_list("pk", flat=True))
+        relation = Relation.objects.values_list("pk", flat=True)[0]
+        merge = graph.merge(other_tenant.id, entities[0], entities[-1], actor="test")
+        doubt = Doubt.objects.create(
+            tenant_id=other_tenant.id, one_id=entities[0], other_id=entities[1], likeness=0.9
+        )
     written = NewEntry(part="observations", content=f"A {MARK} nests.", author=MARK, user_id="ann")
     entries = [scratchpads.append(other_tenant, session, written).id for session in (str(thread.pk), "chat")]
     token = blackboards.join(other_tenant, "task", MARK).token
@@ -124,6 +165,10 @@ def theirs(other_tenant, remember, indexed):
         "external": ["e1", "doc"],
         "entry": entries,
         "token": [token],
+        "entity": [str(each) for each in entities],
+        "merge": [str(merge.pk)],
+        "relation": [str(relation)],
+        "doubt": [str(doubt.pk)],
     }
 
 
@@ -131,7 +176,8 @@ def dump(tenant):
     with tenant_scope(tenant.id), connection.cursor() as cursor:
         rows = {}
         for table in ("memories_memory", "memories_conversation", "memories_memoryversion", "memories_memoryvector", "memories_posting",
-                      "memories_indexjob", "memories_auditentry"):  # fmt: skip
+                      "memories_indexjob", "memories_auditentry", "graph_entity", "graph_entityname", "graph_mention",
+                      "graph_relation", "graph_merge", "graph_doubt"):  # fmt: skip
             cursor.execute(f"SELECT to_jsonb(t)::text FROM {table} t ORDER BY 1")
             rows[table] = cursor.fetchall()
     rows["redis"] = sorted(
@@ -188,12 +234,15 @@ def test_nothing_of_another_tenant_is_told_or_changed(api, other_tenant, theirs,
     ).replace("<str:scope>", "tenant").replace("<str:key>", "k").replace(
         "<str:session>", theirs["conversation"][number % 2]
     ).replace("<str:board>", "task").replace("<str:name>", "n")
+    for place, name in PLACES.items():
+        path = path.replace(f"<uuid:{place}>", theirs[name][number % len(theirs[name])])
     query = filled(params) | ({"query": "Which bird sings?"} if "search" in address else {})
     body = None
     if method in ("POST", "PATCH", "PUT"):
         body = {"content": f"Ours {number}.", "query": "Which bird sings?", "value": 1, "model": "m",
                 "messages": [{"role": "user", "content": "Hi"}], "response": 1, "semantic": batch, "scope": "tenant",
-                "keys": ["k"], "part": "observations", "area": "private", "agent": "ours", "lease": 5, "location": 1,
+                "keys": ["k"], "part": "observations", "area": "private", "agent": "ours", "lease": 5, "location": 1, "same": batch,
+                "other": theirs["entity"][number % 2],
                 **filled(some)}  # fmt: skip
         body = (
             {address.split("/")[-1]: [body]} if batch and address in ("v1/memories", "v1/messages") else body

@@ -5,14 +5,18 @@ from uuid import uuid4
 
 import pytest
 from django.db import Error, IntegrityError, ProgrammingError, connection, transaction
+from django.utils import timezone
 
+from graph import services as graph
+from graph.models import Entity
+from graph.services import Source
 from memories import services
 from memories.models import Conversation, FrequentTerm, GraphTenant, Memory, TextStatistics
 from memories.working import llm_cache
 from memos_project.db import current_tenant, tenant_scope
 from memos_project.tenancy.idempotency import answer_once
 from memos_project.tenancy.services import issue_key
-from tests.factories import make_key
+from tests.factories import make_key, saying, statement
 
 SETTING = "SELECT current_setting('memos.tenant_id', true)"
 
@@ -199,18 +203,30 @@ $$
 """
 
 
+def learn_something(tenant, memory_id):
+    """Rows in every table of the graph."""
+    source = Source(memory_id, "hash", timezone.now())
+    said = [statement("Ada", "lives_in", "Berlin", source.occurred_at)]
+    graph.learn(tenant.id, [(source, saying(*said))])
+    said.append(statement("Ada Lovelace", "lives_in", "Rome", source.occurred_at))
+    graph.learn(tenant.id, [(source, saying(*said))])
+    ids = {row.name: row.pk for row in Entity.objects.all()}
+    graph.merge(tenant.id, ids["Berlin"], ids["Rome"], actor="test")
+
+
 @pytest.fixture
 def full(tenant, other_tenant, remember, indexed):
     """Rows of both tenants in every table that has a tenant."""
+    changed = {}
     for mine in (tenant, other_tenant):
-        [changed, *_] = remember(
+        [changed[mine.id], *_] = remember(
             *(f"Memory {n} of a cat." for n in range(4)),
             of=mine,
             user_id="ann",
             conversation_id="c",
             speaker="Ann",
         )
-        services.revise(mine, changed, {"content": "Changed."}, actor="test")
+        services.revise(mine, changed[mine.id], {"content": "Changed."}, actor="test")
         answer_once(mine.id, "key", b"x", lambda: (200, {}))
         issue_key(mine.id, name="k", scopes=["read"])
         llm_cache.put(
@@ -224,6 +240,7 @@ def full(tenant, other_tenant, remember, indexed):
         with tenant_scope(mine.id):
             FrequentTerm.objects.create(tenant_id=mine.id, term=1, documents=1)
             GraphTenant.objects.create(tenant_id=mine.id)
+            learn_something(mine, changed[mine.id])
             TextStatistics.objects.create(tenant_id=mine.id, documents=1, total_length=1)
 
 

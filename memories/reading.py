@@ -1,0 +1,235 @@
+"""Has the graph learn what memories say, once they can be found.
+
+A memory whose text the graph has not read has a ``ReadJob``. Reading waits for indexing: to be found comes first. A
+job is taken by moving its due time into the future, and removed in the transaction that learns from the memory, if
+its text has not changed meanwhile.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID
+
+import redis
+import structlog
+from celery import current_app
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.db.models.functions import Length
+from django.utils import timezone
+from kombu.exceptions import KombuError
+from psycopg_pool import PoolTimeout
+
+from graph import services as graph
+from graph.extraction import Extraction, Passage, get_extractor
+from graph.resolution import take_turns
+from graph.services import Source
+from memories.models import IndexJob, Memory, ReadJob
+from memos_project.db import fetch_prepared, send_prepared, tenant_scope
+from memos_project.redis import client
+from memos_project.tenancy.models import Tenant
+
+log = structlog.get_logger(__name__)
+
+# Memories taken at once, and characters read and learned from in one transaction.
+BATCH, PORTION_CHARACTERS = 32, 20_000
+# Seconds in which what was indexed gathers, and that a worker has for what it took: a language model is asked twice.
+GATHERING, LEASE = 1.0, 60.0
+MAX_ATTEMPTS = 5
+# What is no statement of anybody.
+SILENT = (Memory.Kind.CODE, Memory.Kind.PROCEDURE)
+
+# By which a text about its user names them.
+USER = "user"
+
+CLAIM = """
+UPDATE memories_readjob j
+SET due_at = statement_timestamp() + make_interval(secs => %(lease)s), attempts = attempts + 1
+WHERE j.tenant_id = %(tenant)s AND j.memory_id = ANY (ARRAY(
+    SELECT d.memory_id FROM memories_readjob d
+    WHERE d.tenant_id = %(tenant)s AND d.due_at <= statement_timestamp()
+    ORDER BY d.due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+))
+RETURNING j.memory_id, j.content_hash, j.attempts
+"""
+HOLD_MEMORIES = """
+SELECT id, content_hash FROM memories_memory
+WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s) ORDER BY id FOR KEY SHARE
+"""
+FINISH = """
+DELETE FROM memories_readjob j USING unnest(%(ids)s::uuid[], %(hashes)s::text[]) read (id, hash)
+WHERE j.tenant_id = %(tenant)s AND j.memory_id = read.id AND j.content_hash = read.hash
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job this worker holds for the time of its lease."""
+
+    memory_id: UUID
+    content_hash: str
+    attempts: int
+
+
+def wake(tenant_id: UUID) -> None:
+    """Have a worker read a tenant's memories in a moment; the sweep makes certain what messages make soon."""
+    try:
+        if client().set(f"reading:awake:{tenant_id}", 1, nx=True, px=int(1000 * GATHERING)):
+            current_app.send_task("memories.tasks.read_memories", args=[str(tenant_id)], countdown=GATHERING)
+    except (redis.RedisError, KombuError, OSError) as error:
+        log.warning("reading left to the sweep", error=str(error))
+
+
+def retry(tenant_id: UUID, memory_ids: Sequence[UUID]) -> int:
+    """Make jobs due now, as if they had never failed; returns how many."""
+    with tenant_scope(tenant_id):
+        retried = ReadJob.objects.filter(tenant_id=tenant_id, memory_id__in=memory_ids).update(
+            due_at=timezone.now(), attempts=0, error=""
+        )
+    wake(tenant_id)
+    return retried
+
+
+def sweep() -> int:
+    """Wake a worker for every tenant with something to read; returns for how many."""
+    woken = 0
+    for tenant_id in Tenant.objects.filter(active=True).values_list("pk", flat=True):
+        with tenant_scope(tenant_id):
+            is_due = ReadJob.objects.filter(tenant_id=tenant_id, due_at__lte=timezone.now()).exists()
+        if is_due:
+            wake(tenant_id)
+            woken += 1
+    return woken
+
+
+def drain(tenant_id: UUID) -> int:
+    """Read a tenant's memories until nothing is due or there is something to index; returns how many were read."""
+    done = 0
+    while not _is_indexing(tenant_id) and (claims := _claim(tenant_id)):
+        for portion in _portions(tenant_id, claims):
+            done += read(tenant_id, portion)
+    return done
+
+
+def _portions(tenant_id: UUID, claims: Sequence[Claim]) -> Iterator[list[Claim]]:
+    """The claims in portions of bounded text: while one is learned from, nobody else changes the tenant's entities."""
+    with tenant_scope(tenant_id):
+        found = Memory.objects.filter(tenant_id=tenant_id, pk__in=[each.memory_id for each in claims])
+        lengths = dict(found.values_list("pk", Length("content")))
+    portion: list[Claim] = []
+    size = 0
+    for each in claims:
+        length = lengths.get(each.memory_id, 0)
+        if portion and size + length > PORTION_CHARACTERS:
+            yield portion
+            portion, size = [], 0
+        portion.append(each)
+        size += length
+    yield portion
+
+
+def read(tenant_id: UUID, claims: Sequence[Claim]) -> int:
+    """Have the graph learn from claimed memories; one that fails does not hold up the others."""
+    try:
+        return _read(tenant_id, claims)
+    except (OperationalError, InterfaceError, PoolTimeout):
+        raise  # the database is away: the lease brings the jobs back
+    except Exception as error:
+        if len(claims) > 1:
+            return sum(read(tenant_id, [each]) for each in claims)
+        log.exception("a memory could not be read", memory=str(claims[0].memory_id))
+        _put_back(tenant_id, claims[0], repr(error))
+        return 0
+
+
+def _read(tenant_id: UUID, claims: Sequence[Claim]) -> int:
+    with tenant_scope(tenant_id):
+        memories = list(
+            Memory.objects.filter(tenant_id=tenant_id, pk__in=[each.memory_id for each in claims])
+            .exclude(kind__in=SILENT)
+            .only("content", "title", "speaker", "user_id", "role", "occurred_at", "content_hash", "language")
+        )
+    extractions = get_extractor().extract([_passage(memory) for memory in memories])
+    read = {
+        memory.pk: (memory, _placed(memory, found))
+        for memory, found in zip(memories, extractions, strict=True)
+    }
+    with tenant_scope(tenant_id):
+        take_turns(tenant_id)
+        present = dict(
+            fetch_prepared(HOLD_MEMORIES, {"tenant": tenant_id, "ids": [each.memory_id for each in claims]})
+        )
+        same = {pk: each for pk, each in read.items() if present.get(pk) == each[0].content_hash}
+        graph.learn(
+            tenant_id,
+            [
+                (Source(pk, memory.content_hash, memory.occurred_at), found)
+                for pk, (memory, found) in same.items()
+            ],
+        )
+        done = {
+            each.memory_id: each.content_hash
+            for each in claims
+            if each.memory_id in same or each.memory_id not in read
+        }
+        send_prepared(FINISH, {"tenant": tenant_id, "ids": [*done], "hashes": [*done.values()]})
+    return len(same)
+
+
+def _passage(memory: Memory) -> Passage:
+    text = f"{memory.title}\n{memory.content}" if memory.title else memory.content
+    # Who has no name is known by the caller's id.
+    speaker = memory.speaker or (memory.user_id if memory.role == Memory.Role.USER else "")
+    return Passage(text, speaker, memory.occurred_at, memory.language)
+
+
+def _placed(memory: Memory, found: Extraction) -> Extraction:
+    """What was found, with places in the content, and with the memory's user for "the user", who is nobody without."""
+    shift = len(memory.title) + 1 if memory.title else 0
+    names = {each.name: memory.user_id if each.name == USER else each.name for each in found.mentions}
+    return replace(
+        found,
+        mentions=tuple(
+            replace(
+                each, name=names[each.name], start=max(0, each.start - shift), end=max(0, each.end - shift)
+            )
+            for each in found.mentions
+            if names[each.name]
+        ),
+        statements=tuple(
+            replace(each, subject=names[each.subject], object=names[each.object])
+            for each in found.statements
+            if names.get(each.subject) and names.get(each.object)
+        ),
+    )
+
+
+def _claim(tenant_id: UUID) -> list[Claim]:
+    """What is due, as much as is done within the lease; what killed its workers again and again is given up."""
+    asks_a_model = bool(settings.MEMOS_EXTRACTION_LLM_URL)
+    lease = LEASE + 2 * settings.MEMOS_EXTRACTION_LLM_TIMEOUT if asks_a_model else LEASE
+    with tenant_scope(tenant_id):
+        rows = fetch_prepared(
+            CLAIM, {"tenant": tenant_id, "lease": lease, "limit": 1 if asks_a_model else BATCH}
+        )
+        claims = [Claim(*row) for row in rows]
+        lost = [each.memory_id for each in claims if each.attempts > MAX_ATTEMPTS]
+        ReadJob.objects.filter(memory_id__in=lost).update(
+            due_at=None, error="Its reading never came to an end."
+        )
+    return [each for each in claims if each.attempts <= MAX_ATTEMPTS]
+
+
+def _is_indexing(tenant_id: UUID) -> bool:
+    with tenant_scope(tenant_id):
+        return IndexJob.objects.filter(tenant_id=tenant_id, due_at__lte=timezone.now()).exists()
+
+
+def _put_back(tenant_id: UUID, claim: Claim, error: str) -> None:
+    due = (
+        None if claim.attempts >= MAX_ATTEMPTS else timezone.now() + timedelta(seconds=10 * 2**claim.attempts)
+    )
+    with tenant_scope(tenant_id):
+        ReadJob.objects.filter(memory_id=claim.memory_id, content_hash=claim.content_hash).update(
+            due_at=due, error=error[:2000]
+        )

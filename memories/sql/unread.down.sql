@@ -1,0 +1,1 @@
+ALTER TABLE memories_readjob DROP CONSTRAINT readjob_of_memory;

@@ -1,0 +1,145 @@
+"""What memories say reaches the graph: after they can be found, once, and level with their text."""
+
+import pytest
+
+from graph import queries
+from graph.models import Mention, Reading, Relation
+from memories import indexing, reading, services
+from memories.models import ReadJob
+from memos_project.db import tenant_scope
+
+pytestmark = pytest.mark.django_db
+SAID = "Ada Lovelace lives in Berlin."
+
+
+@pytest.fixture
+def tell(tenant, remember, indexed):
+    """Remember and index texts, have them read, and answer their ids."""
+
+    def tell(*texts: str, **fields):
+        ids = remember(*texts, **fields)
+        indexed()
+        reading.drain(tenant.id)
+        return ids
+
+    return tell
+
+
+def count(tenant, model) -> int:
+    with tenant_scope(tenant.id):
+        return model.objects.count()
+
+
+def homes(tenant) -> list[str]:
+    found = queries.search(tenant.id, "Ada Lovelace", kind="person")
+    return [
+        fact.object for each in found[:1] for fact in queries.as_of(tenant.id, each.id, predicate="lives_in")
+    ]
+
+
+class TestReading:
+    def test_what_is_said_is_known(self, tenant, tell):
+        [memory_id] = tell(SAID)
+        assert homes(tenant) == ["Berlin"]
+        with tenant_scope(tenant.id):
+            assert Reading.objects.get().extractor == "rules"
+            assert {row.memory_id for row in Mention.objects.all()} == {memory_id}
+        assert count(tenant, ReadJob) == 0
+
+    def test_to_be_found_comes_first(self, tenant, remember, indexed):
+        remember(SAID)
+        assert count(tenant, ReadJob) == 0
+        indexed()
+        assert count(tenant, ReadJob) == 1
+        remember("Another one.")
+        assert reading.drain(tenant.id) == 0
+        indexed()
+        assert reading.drain(tenant.id) == 2
+
+    def test_a_revision_is_read_again(self, tenant, tell, indexed):
+        [memory_id] = tell(SAID)
+        services.revise(tenant, memory_id, {"content": "Ada Lovelace lives in Paris."}, actor="test")
+        indexed()
+        assert reading.drain(tenant.id) == 1
+        assert homes(tenant) == ["Paris"]
+        with tenant_scope(tenant.id):
+            assert Relation.objects.filter(unlearned_at=None).count() == 1
+
+    def test_what_changes_nothing_that_is_said_is_not_read_again(self, tenant, tell, indexed):
+        [memory_id] = tell(SAID)
+        services.revise(tenant, memory_id, {"tags": ["x"]}, actor="test")
+        indexed()
+        assert count(tenant, ReadJob) == 0
+
+    def test_a_text_that_changes_while_it_is_read_comes_round_again(
+        self, tenant, remember, indexed, monkeypatch
+    ):
+        [memory_id] = remember(SAID)
+        indexed()
+        extractor = reading.get_extractor()
+
+        class Slow:
+            def extract(self, passages):
+                services.revise(tenant, memory_id, {"content": "Ada Lovelace lives in Paris."}, actor="test")
+                return extractor.extract(passages)
+
+        monkeypatch.setattr(reading, "get_extractor", Slow)
+        assert reading.drain(tenant.id) == 0
+        monkeypatch.undo()
+        assert homes(tenant) == []
+        indexed()
+        assert reading.drain(tenant.id) == 1
+        assert homes(tenant) == ["Paris"]
+
+    def test_a_memory_that_is_forgotten_meanwhile_teaches_nothing(
+        self, tenant, remember, indexed, monkeypatch
+    ):
+        [memory_id] = remember(SAID)
+        indexed()
+        extractor = reading.get_extractor()
+
+        class Slow:
+            def extract(self, passages):
+                services.forget(tenant, memory_id, actor="test")
+                return extractor.extract(passages)
+
+        monkeypatch.setattr(reading, "get_extractor", Slow)
+        assert reading.drain(tenant.id) == 0
+        assert homes(tenant) == []
+        assert count(tenant, ReadJob) == 0
+
+    def test_code_is_not_read(self, tenant, tell):
+        tell(SAID, kind="code")
+        assert homes(tenant) == []
+        assert count(tenant, ReadJob) == 0
+
+    def test_others_are_read_beside_one_that_fails(self, tenant, remember, indexed, monkeypatch):
+        remember(SAID, "Poison.")
+        indexed()
+        extractor = reading.get_extractor()
+
+        class Choking:
+            def extract(self, passages):
+                if any("Poison" in each.text for each in passages):
+                    raise RuntimeError("choked")
+                return extractor.extract(passages)
+
+        monkeypatch.setattr(reading, "get_extractor", Choking)
+        assert reading.drain(tenant.id) == 1
+        assert homes(tenant) == ["Berlin"]
+        with tenant_scope(tenant.id):
+            job = ReadJob.objects.get()
+        assert (job.attempts, job.error) == (1, "RuntimeError('choked')")
+
+    def test_the_sweep_wakes_for_what_is_due(self, tenant, remember, indexed):
+        assert reading.sweep() == 0
+        remember(SAID)
+        indexed()
+        assert reading.sweep() == 1
+
+
+def test_indexing_says_what_is_unread(tenant, remember):
+    """Also where it happens in two steps, as with an index outside of the database."""
+    remember(SAID)
+    assert indexing.drain(tenant.id) == 1
+    assert count(tenant, ReadJob) == 1
