@@ -18,8 +18,10 @@ import corpus
 from stack import Client, timed  # sets Django up
 
 from memories.embeddings import Runtime, get_embedder
-from memories.models import EmbeddingModel
+from memories.models import EmbeddingModel, ReadJob
+from memos_project.db import tenant_scope
 from memos_project.settings import MEMOS_HOME
+from memos_project.tenancy.models import Tenant
 from memos_project.tenancy.services import create_tenant
 
 
@@ -50,6 +52,16 @@ def ingest_rate(client: Client, texts: Sequence[str], *, batch: int) -> float:
     return len(texts) / (time.perf_counter() - started)
 
 
+def settle() -> None:
+    """Wait until the graph has read what was written: the worker then rests."""
+    for tenant_id in Tenant.objects.values_list("id", flat=True):
+        while True:
+            with tenant_scope(tenant_id):
+                if not ReadJob.objects.filter(tenant_id=tenant_id).exists():
+                    break
+            time.sleep(0.5)
+
+
 def single(client: Client, texts: Sequence[str]) -> None:
     """One message at a time, beside an empty authenticated request."""
     user = uuid4().hex
@@ -76,6 +88,7 @@ def main() -> None:
     texts = list(corpus.sentences(given.messages, seed=time.time_ns()))
     before = model_rate(texts[:3000])
     rate = ingest_rate(client, texts, batch=given.batch)
+    settle()
     after = model_rate(texts[:3000])
     alone = (before + after) / 2
     print(
