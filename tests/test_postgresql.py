@@ -5,12 +5,13 @@ import pytest
 from django.db import connection
 
 from memos_project.local.postgres import SUPERUSER
+from memos_project.postgresql import base
 from memos_project.postgresql.base import _has_ended
 from tests import servers
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_connection_that_was_ended_while_it_rested_is_not_used():
+def end_one():
+    """A connection of the pool whose server is gone, and the number of its process."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         [first] = cursor.fetchone()
@@ -18,6 +19,23 @@ def test_a_connection_that_was_ended_while_it_rested_is_not_used():
     connection.close()
     with psycopg.connect(servers.database().url(SUPERUSER), autocommit=True) as superuser:
         superuser.execute("SELECT pg_terminate_backend(%s, 5000)", [first])
+    return ended, first
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_that_is_lost_when_it_is_first_used_is_another(monkeypatch):
+    ended, _ = end_one()
+    assert _has_ended(ended)
+    monkeypatch.setattr(base, "_has_ended", lambda found: found is not ended and _has_ended(found))
+    for _ in range(connection.pool.max_size):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_was_ended_while_it_rested_is_not_used():
+    ended, first = end_one()
     assert _has_ended(ended)
     assert _has_ended(ended)  # and one that is known to be lost
     with connection.cursor() as cursor:

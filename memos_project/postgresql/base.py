@@ -5,6 +5,7 @@ from typing import Any
 
 import psycopg
 from django.db.backends.postgresql import base
+from django.db.utils import OperationalError
 from psycopg_pool import ConnectionPool
 
 
@@ -20,6 +21,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.pool.putconn(connection)  # which throws it away
             connection = super().get_new_connection(conn_params)
         return connection
+
+    def connect(self) -> None:
+        """Once more where the connection was lost between the look at it and its first use, when nothing was asked yet."""
+        try:
+            super().connect()
+        except OperationalError:
+            if not self.pool or self.connection is None:
+                raise
+            self.close()
+            super().connect()
 
 
 def _has_ended(connection: psycopg.Connection[Any]) -> bool:
