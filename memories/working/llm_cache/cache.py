@@ -97,18 +97,7 @@ def put(
     Raises InvalidInput for memories that are not there, or an answer too large; Conflict where one of them has been
     revised since ``asked_at``, which the look-up told; Unavailable with Redis down.
     """
-    key, cited = request.key, _cited(tenant.id, memory_ids)
-    if missing := [str(each) for each in memory_ids if each not in cited]:
-        raise InvalidInput(f"There is no such memory: {', '.join(missing[:5])}.", field="memory_ids")
-    # The clocks are those of Redis and of the servers that write: what happens within their difference goes unnoticed.
-    revised = [
-        str(each) for each, (version, since) in cited.items() if asked_at and version > 1 and since > asked_at
-    ]
-    if revised:
-        raise Conflict(
-            f"Changed while the answer was computed, which was not kept: {', '.join(revised[:5])}.",
-            field="memory_ids",
-        )
+    key, cited = request.key, _cited_since(tenant.id, memory_ids, asked_at)
     written, prompt = to_json(response), request.prompt or ""
     size = len(written) + len(prompt.encode())
     most = min(settings.MEMOS_LLM_CACHE_MAX_ENTRY_BYTES, settings.MEMOS_LLM_CACHE_MAX_BYTES)
@@ -371,6 +360,27 @@ def _cited(tenant_id: UUID, memory_ids: Sequence[UUID]) -> dict[UUID, tuple[int,
     with tenant_scope(tenant_id, pipelined=True):
         rows = fetch_prepared(VERSIONS, {"tenant": tenant_id, "ids": list(memory_ids)})
     return {memory_id: (version, since) for memory_id, version, since in rows}
+
+
+def _cited_since(
+    tenant_id: UUID, memory_ids: Sequence[UUID], asked_at: datetime | None
+) -> dict[UUID, tuple[int, datetime]]:
+    """``_cited`` of memories that are all there and none of them revised since; raises as ``put`` does.
+
+    The clocks are those of Redis and of the servers that write: what happens within their difference goes unnoticed.
+    """
+    cited = _cited(tenant_id, memory_ids)
+    if missing := [str(each) for each in memory_ids if each not in cited]:
+        raise InvalidInput(f"There is no such memory: {', '.join(missing[:5])}.", field="memory_ids")
+    revised = [
+        str(each) for each, (version, since) in cited.items() if asked_at and version > 1 and since > asked_at
+    ]
+    if revised:
+        raise Conflict(
+            f"Changed while the answer was computed, which was not kept: {', '.join(revised[:5])}.",
+            field="memory_ids",
+        )
+    return cited
 
 
 def _still_rests(tenant_id: UUID, cited: bytes) -> bool:
