@@ -1,35 +1,27 @@
 """The write path: every change of a memory, whichever door it came through, is a function here."""
 
-import hashlib
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from graph.resolution import take_turns
 from memories import metrics
 from memories.importance import computed_importance
 from memories.indexing import wake
-from memories.models import AuditEntry, IndexJob, Memory, MemoryVersion
-from memories.working.llm_cache import memory_changed
+from memories.models import AuditEntry, IndexJob, Memory
+from memories.revisions import hash_of, level_later, write_revision
 from memos_project.db import fetch_prepared, tenant_scope
 from memos_project.encoding import to_json
-from memos_project.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
+from memos_project.errors import Conflict, NotFound, PreconditionFailed
 from memos_project.tenancy.callers import TenantInfo
 
 REMEMBER = "SELECT place, id, created FROM memos_remember(%(tenant)s, %(items)s, %(actor)s)"
-
-# What a revision may change; everything else says where a memory came from.
-REVISABLE = (
-    "content", "title", "category", "tags", "metadata", "importance_explicit", "occurred_at", "valid_from", "valid_to",
-    "expires_at", "pinned", "speaker",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,16 +76,14 @@ def role_of(item: NewMemory) -> str:
 
 
 def content_hash(item: NewMemory) -> str:
-    """SHA-256 (hex) of what makes a memory itself within its user, conversation and kind.
-
-    Unicode forms and outer white space do not count; who said it and when it happened, if told, do:
-    two people may both say "ok", and one may say it twice.
-    """
-    said = unicodedata.normalize("NFC", item.content).strip()
-    when = item.occurred_at.astimezone(UTC).isoformat() if item.occurred_at else ""
-    return hashlib.sha256(
-        "\x1f".join((role_of(item), item.speaker, when, item.title, said)).encode()
-    ).hexdigest()
+    """SHA-256 (hex) of what makes a memory itself within its user, conversation and kind."""
+    return hash_of(
+        content=item.content,
+        title=item.title,
+        role=role_of(item),
+        speaker=item.speaker,
+        occurred_at=item.occurred_at,
+    )
 
 
 def remember(tenant: TenantInfo, items: Sequence[NewMemory], *, actor: str) -> list[Remembered]:
@@ -182,91 +172,13 @@ def revise(
 ) -> Memory:
     """Change fields of a memory, keep what they were as a version, and leave an audit entry.
 
-    ``changes`` may hold the names of REVISABLE. Raises NotFound; InvalidInput for an end before the beginning; PreconditionFailed where ``if_version`` is
+    ``changes`` may hold the names of ``revisions.REVISABLE``. Raises NotFound; InvalidInput for an end before the beginning; PreconditionFailed where ``if_version`` is
     not the present one; Conflict where the new content is another memory's already.
     """
     with tenant_scope(tenant.id):
         memory = _locked(tenant.id, memory_id, if_version)
-        former = {name: getattr(memory, name) for name in REVISABLE if name in changes}
-        changed = {
-            name: value for name, value in changes.items() if name in REVISABLE and former[name] != value
-        }
-        if changed:
-            _check_validity(
-                changed.get("valid_from", memory.valid_from), changed.get("valid_to", memory.valid_to)
-            )
-            _write_revision(
-                tenant, memory, former={name: former[name] for name in changed}, changed=changed, actor=actor
-            )
+        write_revision(tenant, memory, changes, actor=actor)
     return get_memory(tenant.id, memory_id)
-
-
-def _write_revision(
-    tenant: TenantInfo, memory: Memory, *, former: Mapping[str, Any], changed: dict[str, Any], actor: str
-) -> None:
-    told_when = _told_when(memory)
-    for name, value in changed.items():
-        setattr(memory, name, value)
-    MemoryVersion.objects.create(
-        tenant_id=tenant.id, memory=memory, version=memory.version, state=_plain(former), actor=actor
-    )
-    memory.version += 1
-    memory.updated_at = timezone.now()
-    memory.language = tenant.language
-    if changed.keys() & {"content", "title", "speaker", "occurred_at"}:
-        memory.content_hash = _hash_of(memory, memory.occurred_at if "occurred_at" in changed else told_when)
-        memory.importance_computed = computed_importance(role=memory.role, content=memory.content)
-    try:
-        with transaction.atomic():
-            memory.save(
-                update_fields=[
-                    *changed,
-                    "version",
-                    "updated_at",
-                    "language",
-                    "content_hash",
-                    "importance_computed",
-                ]
-            )
-    except IntegrityError as error:
-        raise Conflict(
-            "This user has another memory with the same content there.", field="content"
-        ) from error
-    AuditEntry.objects.create(
-        tenant_id=tenant.id,
-        memory_id=memory.pk,
-        action="revise",
-        actor=actor,
-        detail={"fields": sorted(changed)},
-    )
-    _changed(tenant.id, memory.pk)
-
-
-def _changed(tenant_id: UUID, memory_id: UUID) -> None:
-    """Once it is certain, have everything that was made of the memory brought level."""
-    transaction.on_commit(partial(wake, tenant_id), robust=True)
-    transaction.on_commit(partial(memory_changed, tenant_id, memory_id), robust=True)
-
-
-def _check_validity(starts: datetime | None, ends: datetime | None) -> None:
-    if starts and ends and ends <= starts:
-        raise InvalidInput("Must be after valid_from.", field="valid_to")
-
-
-def _hash_of(memory: Memory, told_when: datetime | None) -> str:
-    item = NewMemory(
-        content=memory.content,
-        role=memory.role,
-        speaker=memory.speaker,
-        title=memory.title,
-        occurred_at=told_when,
-    )
-    return content_hash(item)
-
-
-def _told_when(memory: Memory) -> datetime | None:
-    """When it happened, if its writer said so: the row always has a time, the hash only one that was told."""
-    return memory.occurred_at if _hash_of(memory, memory.occurred_at) == memory.content_hash else None
 
 
 def forget(tenant: TenantInfo, memory_id: UUID, *, actor: str, if_version: int | None = None) -> None:
@@ -287,7 +199,7 @@ def forget(tenant: TenantInfo, memory_id: UUID, *, actor: str, if_version: int |
             cursor.execute(
                 "DELETE FROM memories_memory WHERE tenant_id = %s AND id = %s", [tenant.id, memory.pk]
             )
-        _changed(tenant.id, memory.pk)
+        level_later(tenant.id, memory.pk)
     metrics.FORGOTTEN.inc()
 
 
@@ -334,9 +246,3 @@ def _locked(tenant_id: UUID, memory_id: UUID, if_version: int | None) -> Memory:
             f"The memory is at version {memory.version}, not {if_version}.", field="If-Match"
         )
     return memory
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()
-    }

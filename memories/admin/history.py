@@ -9,7 +9,7 @@ from re import findall
 from typing import Any
 
 from memories.models import Memory, MemoryVersion
-from memories.services import REVISABLE
+from memories.revisions import REVISABLE
 
 # Words are compared with words up to this many pairs, beyond it lines with lines: the time is quadratic.
 MOST_PAIRS = 4_000_000

@@ -26,6 +26,7 @@ from memories.admin.history import revisions
 from memories.admin.meaning import search_by_meaning
 from memories.models import AuditEntry, IndexJob, Memory, MemoryVersion
 from memories.receipts import receipt
+from memories.revisions import REVISABLE
 from memos_project.errors import Conflict, MemosError, NotFound, PreconditionFailed
 from memos_project.tenancy.admin_base import TenantChangeList, TenantRows, actor_of, tenant_of
 from memos_project.tenancy.middleware import opens_own_transactions
@@ -254,7 +255,7 @@ class MemoryAdmin(TenantRows):
             self._remember(request, obj, form)
 
     def _revise(self, request: HttpRequest, memory: Memory, form: Form) -> None:
-        changes = {name: form.cleaned_data[name] for name in form.changed_data if name in services.REVISABLE}
+        changes = {name: form.cleaned_data[name] for name in form.changed_data if name in REVISABLE}
         seen = request.POST.get("version", "")
         version = int(seen) if seen.isdecimal() and len(seen) < 10 else 0
         services.revise(tenant_of(request), memory.pk, changes, actor=actor_of(request), if_version=version)
