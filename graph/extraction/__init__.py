@@ -8,7 +8,6 @@ from graph.extraction.base import (
     KINDS,
     Extraction,
     Extractor,
-    ExtractorUnavailable,
     Mention,
     Passage,
     Statement,
@@ -16,6 +15,7 @@ from graph.extraction.base import (
 from graph.extraction.llm import LLMExtractor
 from graph.extraction.predicates import FUNCTIONAL, PREDICATES, Predicate
 from graph.extraction.rules import RulesExtractor
+from memos_project.llm import LanguageModel
 
 __all__ = [
     "FUNCTIONAL",
@@ -23,7 +23,6 @@ __all__ = [
     "PREDICATES",
     "Extraction",
     "Extractor",
-    "ExtractorUnavailable",
     "LLMExtractor",
     "Mention",
     "Passage",
@@ -50,4 +49,4 @@ def get_extractor() -> Extractor:
 
 @lru_cache(maxsize=4)
 def _asking(url: str, key: str, model: str, timeout: float) -> LLMExtractor:
-    return LLMExtractor(url=url, key=key, model=model, timeout=timeout)
+    return LLMExtractor(LanguageModel(url=url, key=key, model=model, timeout=timeout))

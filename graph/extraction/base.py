@@ -15,10 +15,6 @@ READ_CHARACTERS = 20_000
 """What comes after is not read."""
 
 
-class ExtractorUnavailable(Exception):
-    """The extractor cannot answer now. Callers of ``get_extractor()`` never see it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Passage:
     text: str

@@ -1,68 +1,42 @@
 """The extractor that asks a language model behind any OpenAI-compatible endpoint, and the rules where it fails.
 
 What the model answers is a stranger's input: mentions must stand in the text, kinds and predicates be of the lists,
-names be those of mentions, and everything be short. An answer of another shape is sent back once with the reason.
+names be those of mentions, and everything be short.
 """
 
-import json
 import math
-import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Any
 
-import openai
 import structlog
-from openai.types.chat import ChatCompletionMessageParam
-from purgatory import SyncCircuitBreakerFactory
-from purgatory.domain.model import OpenedState
 
-from graph.extraction.base import (
-    KINDS,
-    READ_CHARACTERS,
-    Extraction,
-    Extractor,
-    ExtractorUnavailable,
-    Mention,
-    Passage,
-    Statement,
-)
+from graph.extraction.base import KINDS, READ_CHARACTERS, Extraction, Extractor, Mention, Passage, Statement
 from graph.extraction.concepts import MOST as MOST_CONCEPTS
 from graph.extraction.concepts import is_telling
 from graph.extraction.predicates import PREDICATES
 from graph.extraction.rules import RulesExtractor, sentence_bounds, speaker_of, with_first_person
+from memos_project.llm import LanguageModel, ModelUnavailable, Unusable, json_object
 
 log = structlog.get_logger(__name__)
 
-LONGEST_ANSWER = 200_000
 LONGEST_NAME = 200
 MOST_MENTIONS = 300
 MOST_STATEMENTS = 150
-BREAKER_FAILURES = 5
-BREAKER_SECONDS = 30.0
 
 _TEXT = {"type": "string"}
 _TIME = {"type": ["string", "null"], "description": "ISO 8601 date, or null"}
 
 
-def _object(**properties: Any) -> dict[str, Any]:
-    return {
-        "type": "object", "properties": properties, "required": list(properties), "additionalProperties": False,
-    }  # fmt: skip
-
-
-SCHEMA = _object(
+SCHEMA = json_object(
     concepts={"type": "array", "items": _TEXT},
     mentions={
         "type": "array",
-        "items": _object(text=_TEXT, kind={"type": "string", "enum": list(KINDS)}, name=_TEXT),
+        "items": json_object(text=_TEXT, kind={"type": "string", "enum": list(KINDS)}, name=_TEXT),
     },
     statements={
         "type": "array",
-        "items": _object(
+        "items": json_object(
             subject=_TEXT,
             predicate={"type": "string", "enum": list(PREDICATES)},
             object=_TEXT,
@@ -87,24 +61,14 @@ Times are UTC and resolved against "occurred_at"; what held once has a valid_to;
 Predicates: {"; ".join(f"{each.name} ({each.description})" for each in PREDICATES.values())}."""
 
 
-class _Unusable(Exception):
-    """The answer has not the shape that was asked for."""
-
-
 class LLMExtractor(Extractor):
     """Never raises: what the model cannot answer is answered by the rules, and says so."""
 
     name = "llm"
 
-    def __init__(self, *, url: str, key: str, model: str, timeout: float) -> None:
+    def __init__(self, model: LanguageModel) -> None:
         self._model = model
         self._rules = RulesExtractor()
-        # The client insists on some key; a call is not repeated, so that the circuit breaker sees each failure.
-        self._client = openai.OpenAI(base_url=url, api_key=key or "none", timeout=timeout, max_retries=0)
-        self._breaker = SyncCircuitBreakerFactory().get_breaker(
-            url, threshold=BREAKER_FAILURES, ttl=BREAKER_SECONDS, exclude=[_Unusable]
-        )
-        self._breaker_lock = threading.Lock()
 
     def extract(self, passages: Sequence[Passage]) -> list[Extraction]:
         return [self._extracted(passage) for passage in passages]
@@ -113,72 +77,19 @@ class LLMExtractor(Extractor):
         if passage.text.strip():
             try:
                 return self._asked(passage)
-            except ExtractorUnavailable as error:
+            except ModelUnavailable as error:
                 log.warning("extraction by the rules instead of the model", reason=str(error))
         return self._rules.extract([passage])[0]
 
     def _asked(self, passage: Passage) -> Extraction:
         text = passage.text[:READ_CHARACTERS]
-        asked: list[ChatCompletionMessageParam] = [
-            {"role": "system", "content": INSTRUCTIONS},
-            {"role": "user", "content": json.dumps(_question(passage, text), ensure_ascii=False)},
-        ]
-        answer = self._completion(asked)
-        try:
-            return _extraction(answer, text, passage.speaker)
-        except _Unusable as error:
-            asked += [
-                {"role": "assistant", "content": answer[:LONGEST_ANSWER]},
-                {
-                    "role": "user",
-                    "content": f"This cannot be used: {error}. Answer again with JSON of the schema.",
-                },
-            ]
-        try:
-            return _extraction(self._completion(asked), text, passage.speaker)
-        except _Unusable as error:
-            raise ExtractorUnavailable(f"The model's answer was unusable twice: {error}") from None
-
-    def _completion(self, messages: list[ChatCompletionMessageParam]) -> str:
-        with self._circuit():
-            try:
-                answer = self._client.chat.completions.create(
-                    model=self._model,
-                    messages=messages,
-                    temperature=0,
-                    response_format={
-                        "type": "json_schema",
-                        "json_schema": {"name": "extraction", "strict": True, "schema": SCHEMA},
-                    },
-                )
-                content = answer.choices[0].message.content
-            # The client checks neither that an answer is JSON nor that it has the shape it expects.
-            except (openai.APIError, ValueError, TypeError, AttributeError, LookupError) as error:
-                # Not its text: endpoints like to repeat the key they refuse.
-                status = getattr(error, "status_code", "")
-                raise ExtractorUnavailable(f"{type(error).__name__} {status}".strip()) from None
-        return content if isinstance(content, str) else ""
-
-    @contextmanager
-    def _circuit(self) -> Iterator[None]:
-        """Count failures in a row; the breaker is not made for threads, so its state changes under a lock."""
-        with ExitStack() as stack:
-            with self._breaker_lock:
-                try:
-                    self._breaker.__enter__()
-                except OpenedState as error:
-                    rest = error.opened_at + BREAKER_SECONDS - time.time()
-                    raise ExtractorUnavailable(
-                        f"The model failed repeatedly, left alone for {rest:.0f} s"
-                    ) from None
-            stack.push(self._leave_breaker)
-            yield
-
-    def _leave_breaker(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._breaker_lock:
-            self._breaker.__exit__(kind, error, trace)
+        return self._model.ask(
+            name="extraction",
+            schema=SCHEMA,
+            instructions=INSTRUCTIONS,
+            question=_question(passage, text),
+            read=lambda parts: _extraction(parts, text, passage.speaker),
+        )
 
 
 def _question(passage: Passage, text: str) -> dict[str, str]:
@@ -186,32 +97,19 @@ def _question(passage: Passage, text: str) -> dict[str, str]:
     return {"text": text, "speaker": passage.speaker, "occurred_at": when.isoformat() if when else "unknown"}
 
 
-def _extraction(answer: str, text: str, given_speaker: str) -> Extraction:
-    """What an answer says, as far as it holds; raises _Unusable where it has not the shape."""
-    parts = _parts(answer)
+def _extraction(parts: Mapping[str, Any], text: str, given_speaker: str) -> Extraction:
+    """What an answer says, as far as it holds; raises Unusable where it has not the shape."""
+    for name in ("concepts", "mentions", "statements"):
+        if not isinstance(parts.get(name), list):
+            raise Unusable(f'"{name}" is not a list')
+    for name in ("mentions", "statements"):
+        if not all(isinstance(each, dict) for each in parts[name]):
+            raise Unusable(f'"{name}" holds something that is no object')
     found = _mentions(parts["mentions"], text)
     speaker = speaker_of(text, given_speaker, found)
     mentions = tuple(with_first_person(text, found, speaker))
     statements = tuple(_statements(parts["statements"], mentions, sentence_bounds(text)))
     return Extraction(_concepts(parts["concepts"]), mentions, statements, LLMExtractor.name)
-
-
-def _parts(answer: str) -> dict[str, list[Any]]:
-    if len(answer) > LONGEST_ANSWER:
-        raise _Unusable(f"it is longer than {LONGEST_ANSWER} characters")
-    try:
-        parts = json.loads(answer)
-    except (ValueError, RecursionError) as error:
-        raise _Unusable(f"it is not JSON ({str(error)[:200]})") from None
-    if not isinstance(parts, dict):
-        raise _Unusable("it is not a JSON object")
-    for name in ("concepts", "mentions", "statements"):
-        if not isinstance(parts.get(name), list):
-            raise _Unusable(f'"{name}" is not a list')
-    for name in ("mentions", "statements"):
-        if not all(isinstance(each, dict) for each in parts[name]):
-            raise _Unusable(f'"{name}" holds something that is no object')
-    return parts
 
 
 def _short(value: object) -> str:

@@ -1,17 +1,15 @@
 """The extractor that asks a language model, in front of a small server that speaks the Chat Completions API."""
 
 import json
-import threading
-import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import hypothesis
 import pytest
 from hypothesis import strategies as st
 
 from graph.extraction import KINDS, LLMExtractor, Passage, RulesExtractor, get_extractor, llm
+from memos_project.llm import BREAKER_FAILURES, LONGEST_ANSWER, LanguageModel, Unusable
+from tests.chat_server import answering
 
 TEXT = "Tom works at Initech. He lives in Rome."
 PASSAGE = Passage(TEXT, "Ada", datetime(2026, 6, 15, tzinfo=UTC))
@@ -66,67 +64,17 @@ ANSWER = st.fixed_dictionaries(
 )
 
 
-@dataclass
-class Model:
-    """What it was asked, and what it answers in turn; the last answer is given again."""
-
-    url: str = ""
-    answers: list = field(default_factory=lambda: [answer()])
-    asked: list = field(default_factory=list)
-    keys: list = field(default_factory=list)
-    status: int = 200
-    pause: float = 0.0
-    body: bytes | None = None
-
-    def next(self) -> str:
-        given = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return given if isinstance(given, str) else json.dumps(given)
-
-
 @pytest.fixture
 def model():
-    state = Model()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            state.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            state.keys.append(self.headers.get("Authorization"))
-            time.sleep(state.pause)
-            message = {"role": "assistant", "content": state.next()}
-            body = state.body or json.dumps(
-                {"id": "c1", "object": "chat.completion", "created": 1, "model": "m",
-                 "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
-            ).encode()  # fmt: skip
-            try:
-                self.send_response(state.status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-            except (BrokenPipeError, ConnectionResetError):
-                pass  # the client gave up waiting, as a test wants it to
-
-        def log_message(self, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_port}/v1"
-    try:
+    with answering(answer()) as state:
         yield state
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @pytest.fixture
 def extractor(model):
-    made = LLMExtractor(url=model.url, key="secret", model="m", timeout=2.0)
+    made = LLMExtractor(LanguageModel(url=model.url, key="secret", model="m", timeout=2.0))
     yield made
-    made._client.close()
+    made._model._client.close()
 
 
 def by_rules(passage=PASSAGE):
@@ -199,21 +147,21 @@ def test_the_rules_answer_where_the_endpoint_talks_nonsense(extractor, model, bo
 
 def test_the_rules_answer_where_the_model_is_late(model):
     model.pause = 1.0
-    slow = LLMExtractor(url=model.url, key="", model="m", timeout=0.1)
+    slow = LLMExtractor(LanguageModel(url=model.url, key="", model="m", timeout=0.1))
     assert slow.extract([PASSAGE]) == [by_rules()]
-    slow._client.close()
+    slow._model._client.close()
 
 
 def test_the_rules_answer_where_nobody_listens():
-    nobody = LLMExtractor(url="http://127.0.0.1:1/v1", key="", model="m", timeout=1.0)
+    nobody = LLMExtractor(LanguageModel(url="http://127.0.0.1:1/v1", key="", model="m", timeout=1.0))
     assert nobody.extract([PASSAGE]) == [by_rules()]
-    nobody._client.close()
+    nobody._model._client.close()
 
 
 def test_a_model_that_fails_repeatedly_is_left_alone(extractor, model):
     model.status = 500
-    extractor.extract([PASSAGE] * (llm.BREAKER_FAILURES + 5))
-    assert len(model.asked) == llm.BREAKER_FAILURES
+    extractor.extract([PASSAGE] * (BREAKER_FAILURES + 5))
+    assert len(model.asked) == BREAKER_FAILURES
 
 
 def test_nothing_is_asked_about_nothing(extractor, model):
@@ -315,7 +263,7 @@ class TestStrangersInput:
         assert len(found.statements) < llm.MOST_STATEMENTS
 
     def test_an_endless_answer_is_unusable(self, extractor, model):
-        model.answers = [answer(concepts=["x" * llm.LONGEST_ANSWER])]
+        model.answers = [answer(concepts=["x" * LONGEST_ANSWER])]
         assert extractor.extract([PASSAGE])[0].extractor == "rules"
 
     def test_a_deep_answer_is_unusable(self, extractor, model):
@@ -328,11 +276,11 @@ class TestStrangersInput:
 
 
 class TestAnyAnswer:
-    @hypothesis.given(given=ANSWER | VALUES)
+    @hypothesis.given(given=ANSWER | st.dictionaries(TEXTS, VALUES, max_size=4))
     def test_is_used_or_refused(self, given):
         try:
-            found = llm._extraction(json.dumps(given), TEXT, "Ada")
-        except llm._Unusable:
+            found = llm._extraction(given, TEXT, "Ada")
+        except Unusable:
             return
         names = {each.name for each in found.mentions}
         assert all(TEXT[each.start : each.end] == each.text and each.kind in KINDS for each in found.mentions)
@@ -353,4 +301,4 @@ class TestSettings:
         assert extractor is get_extractor()
         assert extractor.extract([PASSAGE])[0].extractor == "llm"
         assert model.asked[0]["model"] == "other"
-        extractor._client.close()
+        extractor._model._client.close()
