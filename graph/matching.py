@@ -121,8 +121,9 @@ def _value(value: Any, type_: type, field: str) -> Any:
             and moment.tzinfo
         ):
             return moment
-        if type_ is int and type(value) is int and abs(value) < 2**62:
-            return value
+        # JSON knows one sort of number: 60.0 is as whole as 60.
+        if type_ is int and type(value) in (int, float) and value == value // 1 and abs(value) < 2**62:
+            return int(value)
         if type_ is str and isinstance(value, str) and len(value) <= 1000 and "\0" not in value:
             value.encode()
             return value

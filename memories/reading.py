@@ -36,8 +36,8 @@ BATCH, PORTION_CHARACTERS = 32, 20_000
 # Seconds in which what was indexed gathers, and that a worker has for what it took: a language model is asked twice.
 GATHERING, LEASE = 1.0, 60.0
 MAX_ATTEMPTS = 5
-# What is no statement of anybody.
-SILENT = (Memory.Kind.CODE, Memory.Kind.PROCEDURE)
+# What is no statement of anybody, or repeats those of others.
+SILENT = (Memory.Kind.CODE, Memory.Kind.PROCEDURE, Memory.Kind.NOTE)
 
 # By which a text about its user names them.
 USER = "user"

@@ -11,16 +11,18 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from graph.resolution import take_turns
-from memories import metrics
+from memories import metrics, notes
 from memories.importance import computed_importance
 from memories.indexing import wake
-from memories.models import AuditEntry, IndexJob, Memory
+from memories.models import AuditEntry, IndexJob, Memory, Note
 from memories.revisions import hash_of, level_later, write_revision
 from memos_project.db import fetch_prepared, tenant_scope
 from memos_project.encoding import to_json
-from memos_project.errors import Conflict, NotFound, PreconditionFailed
+from memos_project.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
 from memos_project.tenancy.callers import TenantInfo
 
+# What notes repeat of a memory.
+SAID_BY_SOURCES = {"content", "title", "speaker", "occurred_at", "tags"}
 REMEMBER = "SELECT place, id, created FROM memos_remember(%(tenant)s, %(items)s, %(actor)s)"
 
 
@@ -131,6 +133,74 @@ def promote(tenant: TenantInfo, items: Sequence[NewMemory], *, actor: str) -> li
     return answers
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewNote:
+    """What a writer says of one note; its sources are memories of the same user."""
+
+    content: str
+    context: str
+    title: str = ""
+    user_id: str = ""
+    keywords: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    sources: Sequence[UUID] = ()
+    summariser: str = Note.Summariser.HAND
+    importance: float | None = None
+    worth: float | None = None
+    """Its importance before use and time, if nobody said more; else that of its most important source."""
+    external_id: str | None = None
+
+
+def note_down(tenant: TenantInfo, item: NewNote, *, actor: str) -> Remembered:
+    """Write a note that cites its sources and is linked to those like it.
+
+    Raises InvalidInput for sources that are not there, are notes, or are another user's.
+    """
+    with tenant_scope(tenant.id):
+        sources = notes.held(tenant.id, set(item.sources))
+        _check_sources(item, sources)
+        memory = NewMemory(
+            content=item.content,
+            title=item.title,
+            kind=Memory.Kind.NOTE,
+            tier=Memory.Tier.SEMANTIC,
+            user_id=item.user_id,
+            role=Memory.Role.SYSTEM,
+            tags=item.tags,
+            importance=item.importance,
+            external_id=item.external_id,
+            occurred_at=sources[-1].occurred_at if sources else None,
+        )
+        [answer] = remember(tenant, [memory], actor=actor)
+        if answer.created:
+            worth = (
+                item.worth
+                if item.worth is not None
+                else max((each.importance for each in sources), default=0.5)
+            )
+            Note.objects.create(
+                memory_id=answer.id,
+                tenant_id=tenant.id,
+                context=item.context,
+                keywords=list(item.keywords),
+                summariser=item.summariser,
+                worth=worth,
+            )
+            Memory.objects.filter(pk=answer.id).update(importance_computed=worth)
+            notes.cite(tenant.id, answer.id, sources)
+            notes.link(tenant.id, answer.id, item.user_id)
+    return answer
+
+
+def _check_sources(item: NewNote, sources: Sequence[Memory]) -> None:
+    found = {each.pk: each for each in sources}
+    for each in item.sources:
+        if each not in found:
+            raise InvalidInput(f"There is no memory {each}.", field="sources")
+        if found[each].kind == Memory.Kind.NOTE or found[each].user_id != item.user_id:
+            raise InvalidInput(f"{each} is a note, or another user's.", field="sources")
+
+
 def _row(tenant: TenantInfo, item: NewMemory, place: int) -> dict[str, Any]:
     """An item as ``memos_remember`` takes it."""
     row = {name: getattr(item, name) for name in SAID}
@@ -177,7 +247,8 @@ def revise(
     """
     with tenant_scope(tenant.id):
         memory = _locked(tenant.id, memory_id, if_version)
-        write_revision(tenant, memory, changes, actor=actor)
+        if write_revision(tenant, memory, changes, actor=actor) and changes.keys() & SAID_BY_SOURCES:
+            notes.follow(tenant, memory.pk, forgotten=False)
     return get_memory(tenant.id, memory_id)
 
 
@@ -192,6 +263,7 @@ def forget(tenant: TenantInfo, memory_id: UUID, *, actor: str, if_version: int |
             actor=actor,
             detail={"content_hash": memory.content_hash, "kind": memory.kind},
         )
+        notes.follow(tenant, memory.pk, forgotten=True)
         # Entities go with what is forgotten: not while somebody else learns of them.
         take_turns(tenant.id)
         with connection.cursor() as cursor:

@@ -4,10 +4,14 @@ import ctypes
 from uuid import UUID
 
 from celery import shared_task
+from django.utils import timezone
 
-from memories import accesses, indexing, promotion, reading, statistics
+from memories import accesses, indexing, notes, promotion, reading, statistics
+from memories.consolidation import runs
 from memories.working import llm_cache
 from memos_project.tenancy import idempotency
+from memos_project.tenancy.callers import tenant_info
+from memos_project.tenancy.models import Tenant
 
 
 @shared_task(ignore_result=True)
@@ -40,6 +44,31 @@ def read_memories(tenant_id: str) -> None:
 def sweep_unread() -> None:
     """Make certain what messages make soon: wake a worker for every tenant with something to read."""
     reading.sweep()
+
+
+@shared_task(ignore_result=True)
+def consolidate(tenant_id: str) -> None:
+    """Make notes of what is new of a tenant, a part at a time, so that indexing comes in between."""
+    if runs.consolidate(UUID(tenant_id)).is_more:
+        runs.wake(UUID(tenant_id))
+
+
+@shared_task(ignore_result=True)
+def carry_on_consolidation(tenant_id: str, run_id: str) -> None:
+    """Do what a consolidation was begun for."""
+    runs.carry_on(tenant_info(Tenant.objects.get(pk=tenant_id)), UUID(run_id))
+
+
+@shared_task(ignore_result=True)
+def sweep_consolidation() -> None:
+    """Wake a worker for every tenant with memories that no consolidation has looked at."""
+    runs.sweep()
+
+
+@shared_task(ignore_result=True)
+def decay_notes() -> None:
+    """Let notes that nobody recalls count for less."""
+    notes.decay(now=timezone.now())
 
 
 @shared_task(ignore_result=True)

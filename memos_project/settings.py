@@ -142,6 +142,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": schedule(30.0),
         "options": {"expires": 30.0},
     },
+    "sweep-consolidation": {
+        "task": "memories.tasks.sweep_consolidation",
+        "schedule": schedule(env.float("MEMOS_CONSOLIDATION_SECONDS", default=3600.0, minimum=1.0)),
+    },
+    "decay-notes": {"task": "memories.tasks.decay_notes", "schedule": schedule(3600.0)},
     "count-text-statistics": {"task": "memories.tasks.count_text_statistics", "schedule": schedule(60.0)},
     "drop-expired-prompts": {"task": "memories.tasks.drop_expired_prompts", "schedule": schedule(600.0)},
     "flush-accesses": {"task": "memories.tasks.flush_accesses", "schedule": schedule(30.0)},
@@ -203,6 +208,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "KindEnum": "memories.models.Memory.Kind",
         "EntityKindEnum": "graph.models.Entity.Kind",
+        "ConsolidationStateEnum": "memories.models.ConsolidationRun.State",
+        "StepStateEnum": "memories.models.ConsolidationStep.State",
         "RoleEnum": "memories.models.Memory.Role",
         "TierEnum": "memories.models.Memory.Tier",
         "HealthStatusEnum": ["ok", "degraded", "down"],
@@ -268,6 +275,20 @@ MEMOS_EXTRACTION_LLM_URL = env.address("MEMOS_EXTRACTION_LLM_URL", schemes=("htt
 MEMOS_EXTRACTION_LLM_KEY = env.str("MEMOS_EXTRACTION_LLM_KEY", default="")
 MEMOS_EXTRACTION_LLM_MODEL = env.str("MEMOS_EXTRACTION_LLM_MODEL") if MEMOS_EXTRACTION_LLM_URL else ""
 MEMOS_EXTRACTION_LLM_TIMEOUT = env.float("MEMOS_EXTRACTION_LLM_TIMEOUT", default=60.0, minimum=0.001)
+
+# Notes: how like (cosine) memories must be that become one, and by how much less what it cites counts from then on.
+MEMOS_CONSOLIDATION_LIKENESS = env.float(
+    "MEMOS_CONSOLIDATION_LIKENESS", default=0.4, minimum=0.0, maximum=1.0
+)
+MEMOS_CONSOLIDATION_RECEDE = env.float("MEMOS_CONSOLIDATION_RECEDE", default=0.8, minimum=0.0, maximum=1.0)
+MEMOS_NOTE_HALF_LIFE_DAYS = env.float("MEMOS_NOTE_HALF_LIFE_DAYS", default=90.0, minimum=0.01)
+# The OpenAI-compatible service that writes notes; without one, sentences are chosen.
+MEMOS_CONSOLIDATION_LLM_URL = env.address("MEMOS_CONSOLIDATION_LLM_URL", schemes=("http", "https"))
+MEMOS_CONSOLIDATION_LLM_KEY = env.str("MEMOS_CONSOLIDATION_LLM_KEY", default="")
+MEMOS_CONSOLIDATION_LLM_MODEL = (
+    env.str("MEMOS_CONSOLIDATION_LLM_MODEL") if MEMOS_CONSOLIDATION_LLM_URL else ""
+)
+MEMOS_CONSOLIDATION_LLM_TIMEOUT = env.float("MEMOS_CONSOLIDATION_LLM_TIMEOUT", default=120.0, minimum=0.001)
 
 # How long an answer may be given again while nothing changes; 0 never.
 MEMOS_RECALL_CACHE_SECONDS = env.float("MEMOS_RECALL_CACHE_SECONDS", default=30.0, minimum=0)

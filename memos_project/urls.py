@@ -23,6 +23,7 @@ urlpatterns = [
     path("memory/tier/1/<str:key>", hub.TierOneEntryView.as_view()),
     path("memory/tier/3/store", hub.TierThreeView.as_view()),
     path("", include("memories.api.urls")),
+    path("", include("memories.api.notes.urls")),
     path("", include("graph.api.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -14,12 +14,13 @@ from graph.extraction.base import (
 )
 from graph.extraction.llm import LLMExtractor
 from graph.extraction.predicates import FUNCTIONAL, PREDICATES, Predicate
-from graph.extraction.rules import RulesExtractor
+from graph.extraction.rules import NAMED, RulesExtractor, sentence_bounds
 from memos_project.llm import LanguageModel
 
 __all__ = [
     "FUNCTIONAL",
     "KINDS",
+    "NAMED",
     "PREDICATES",
     "Extraction",
     "Extractor",
@@ -30,6 +31,7 @@ __all__ = [
     "RulesExtractor",
     "Statement",
     "get_extractor",
+    "sentence_bounds",
 ]
 
 _rules = RulesExtractor()

@@ -1,4 +1,4 @@
-"""Rows of the episodic tier, and of what makes them findable."""
+"""Rows of the episodic tier, of what makes them findable, and of the notes made of them."""
 
 from memories.models.indexes import (
     CachedPrompt,
@@ -15,11 +15,22 @@ from memories.models.indexes import (
     TextStatistics,
 )
 from memories.models.memory import AuditEntry, Conversation, Memory, MemoryQuerySet, MemoryVersion
+from memories.models.notes import (
+    ConsolidationMark,
+    ConsolidationRun,
+    ConsolidationStep,
+    Note,
+    NoteLink,
+    NoteSource,
+)
 
 __all__ = [
     "AuditEntry",
     "CachedPrompt",
     "ChangeCount",
+    "ConsolidationMark",
+    "ConsolidationRun",
+    "ConsolidationStep",
     "Conversation",
     "EmbeddingModel",
     "FrequentTerm",
@@ -30,6 +41,9 @@ __all__ = [
     "MemoryTokens",
     "MemoryVector",
     "MemoryVersion",
+    "Note",
+    "NoteLink",
+    "NoteSource",
     "Posting",
     "ReadJob",
     "Speaker",

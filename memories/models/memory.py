@@ -232,6 +232,7 @@ class AuditEntry(models.Model):
         FORGET = "forget"
         RETRY = "retry"
         PROMOTE = "promote"
+        WITHDRAW = "withdraw"
 
     id = models.UUIDField(primary_key=True, db_default=UuidV7(), editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)

@@ -14,6 +14,7 @@ from graph import services as graph
 from graph.models import Doubt, Entity, Relation
 from graph.services import Source
 from memories import services
+from memories.consolidation import runs
 from memories.models import Conversation, Memory
 from memories.working import blackboards, keyvalue, leases, llm_cache, scratchpads
 from memories.working.scratchpads import NewEntry
@@ -71,6 +72,11 @@ METHODS = {
     "v1/relations/<uuid:relation_id>/end": "POST",
     "v1/doubts": "GET",
     "v1/doubts/<uuid:doubt_id>": "POST",
+    "v1/notes": "GET POST",
+    "v1/notes/<uuid:note_id>": "GET",
+    "v1/consolidations": "GET POST",
+    "v1/consolidations/<uuid:run_id>": "GET",
+    "v1/consolidations/<uuid:run_id>/undo": "POST",
     "v1/scratchpads": "GET",
     "v1/scratchpads/<str:session>": "GET DELETE",
     "v1/scratchpads/<str:session>/entries": "POST",
@@ -93,6 +99,8 @@ PLACES = {
     "merge_id": "merge",
     "relation_id": "relation",
     "doubt_id": "doubt",
+    "note_id": "note",
+    "run_id": "run",
 }
 
 
@@ -150,6 +158,18 @@ def theirs(other_tenant, remember, indexed):
         doubt = Doubt.objects.create(
             tenant_id=other_tenant.id, one_id=entities[0], other_id=entities[1], likeness=0.9
         )
+    note = services.NewNote(
+        content=f"{MARK} {MARK}",
+        context=MARK,
+        title=MARK,
+        user_id="ann",
+        keywords=[MARK],
+        tags=[MARK],
+        sources=ids[:4],
+    )
+    note_id = services.note_down(other_tenant, note, actor=MARK).id
+    run = runs.begin(other_tenant.id, user_id="ann")
+    runs.carry_on(other_tenant, run.pk)
     written = NewEntry(part="observations", content=f"A {MARK} nests.", author=MARK, user_id="ann")
     entries = [scratchpads.append(other_tenant, session, written).id for session in (str(thread.pk), "chat")]
     token = blackboards.join(other_tenant, "task", MARK).token
@@ -169,6 +189,8 @@ def theirs(other_tenant, remember, indexed):
         "merge": [str(merge.pk)],
         "relation": [str(relation)],
         "doubt": [str(doubt.pk)],
+        "note": [str(note_id)],
+        "run": [str(run.pk)],
     }
 
 
@@ -177,7 +199,8 @@ def dump(tenant):
         rows = {}
         for table in ("memories_memory", "memories_conversation", "memories_memoryversion", "memories_memoryvector", "memories_posting",
                       "memories_indexjob", "memories_auditentry", "graph_entity", "graph_entityname", "graph_mention",
-                      "graph_relation", "graph_merge", "graph_doubt"):  # fmt: skip
+                      "graph_relation", "graph_merge", "graph_doubt", "memories_note", "memories_notesource",
+                      "memories_consolidationrun", "memories_consolidationstep"):  # fmt: skip
             cursor.execute(f"SELECT to_jsonb(t)::text FROM {table} t ORDER BY 1")
             rows[table] = cursor.fetchall()
     rows["redis"] = sorted(
@@ -206,10 +229,11 @@ def requests(draw):
     some = draw(st.fixed_dictionaries({}, optional={
         "tenant_id": st.just("tenant"), "conversation_id": st.just("conversation"), "user_id": st.just("=ann"),
         "external_id": st.just("external"), "doc_id": st.just("external"), "entries": st.just("[entry"), "uses": st.just("[entry"),
+        "sources": st.just("[memory"), "source": st.just("memory"),
     }))  # fmt: skip
     params = draw(st.fixed_dictionaries({}, optional={
         "tenant_id": st.just("tenant"), "cursor": st.just("cursor"), "conversation_id": st.just("conversation"),
-        "user_id": st.just("=ann"), "limit": st.just("=5"), "area": st.just("=private"),
+        "user_id": st.just("=ann"), "limit": st.just("=5"), "area": st.just("=private"), "source": st.just("memory"),
     }))  # fmt: skip
     return address, method, some, params, draw(st.integers(0, 9)), draw(st.booleans())
 
@@ -242,7 +266,7 @@ def test_nothing_of_another_tenant_is_told_or_changed(api, other_tenant, theirs,
         body = {"content": f"Ours {number}.", "query": "Which bird sings?", "value": 1, "model": "m",
                 "messages": [{"role": "user", "content": "Hi"}], "response": 1, "semantic": batch, "scope": "tenant",
                 "keys": ["k"], "part": "observations", "area": "private", "agent": "ours", "lease": 5, "location": 1, "same": batch,
-                "other": theirs["entity"][number % 2],
+                "other": theirs["entity"][number % 2], "dry_run": batch,
                 **filled(some)}  # fmt: skip
         body = (
             {address.split("/")[-1]: [body]} if batch and address in ("v1/memories", "v1/messages") else body

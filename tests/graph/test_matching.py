@@ -74,6 +74,9 @@ class TestInjection:
         for name in ("id", "memories", "created_at"):
             assert ask(api, filters={name: said}).fields == [f"filters.{name}"]
 
+    def test_a_number_without_a_fraction_is_whole(self, api):
+        assert ask(api, filters={"memories": 60.0}).status == 200
+
     @pytest.mark.parametrize(
         ("filters", "field"),
         [
@@ -86,6 +89,7 @@ class TestInjection:
             ({"memories": {"prefix": 1}}, "filters.memories"),
             ({"memories": 2**62}, "filters.memories"),
             ({"memories": True}, "filters.memories"),
+            ({"memories": 1.5}, "filters.memories"),
             ({"created_at": "2020-01-01"}, "filters.created_at"),
             ([], "filters"),
         ],
