@@ -11,7 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Model:
-    """What it was asked, and what it answers in turn; the last answer is given again."""
+    """What it was asked, and what it answers in turn; the last answer is given again.
+
+    An answer may be a function of the request.
+    """
 
     answers: list
     url: str = ""
@@ -23,6 +26,7 @@ class Model:
 
     def next(self) -> str:
         given = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        given = given(self.asked[-1]) if callable(given) else given
         return given if isinstance(given, str) else json.dumps(given)
 
 
