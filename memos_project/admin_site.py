@@ -110,6 +110,20 @@ UNFOLD: dict[str, Any] = {
                         _may("memories.view_conversation"),
                     ),
                     _item(
+                        "Notes",
+                        "sticky_note_2",
+                        "memories_note_changelist",
+                        _may("memories.view_note"),
+                        active=_pages_of("memories_note"),
+                    ),
+                    _item(
+                        "Consolidations",
+                        "merge_type",
+                        "memories_consolidationrun_changelist",
+                        _may("memories.view_consolidationrun"),
+                        active=_pages_of("memories_consolidationrun"),
+                    ),
+                    _item(
                         "Audit",
                         "fact_check",
                         "memories_auditentry_changelist",

@@ -63,6 +63,7 @@ class AuditEntryAdmin(ReadOnlyRows):
             "promote": "success",
             "revise": "info",
             "forget": "danger",
+            "withdraw": "danger",
             "retry": "warning",
         },
     )
