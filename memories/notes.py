@@ -9,15 +9,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 from django.conf import settings
 from django.db import connection
 from django.db.models import Q, QuerySet
 
 from memories.consolidation import ExtractiveSummariser, Source, Summary
+from memories.consolidation.clusters import centred, common
 from memories.models import AuditEntry, Memory, MemoryVersion, Note, NoteLink, NoteSource
 from memories.retrieval import active_model
 from memories.revisions import level_later, write_revision
-from memos_project.db import tenant_scope
+from memos_project.db import fetch_prepared, tenant_scope
 from memos_project.errors import NotFound
 from memos_project.tenancy.callers import TenantInfo
 from memos_project.tenancy.models import Tenant
@@ -25,30 +27,21 @@ from memos_project.tenancy.models import Tenant
 ACTOR = "consolidation"
 # A note that was made of memories says nothing of its own about fewer.
 LEAST_SOURCES = 2
-# Notes at least so like what a note rests on are linked to it, the likest of the latest.
-LINKED, MOST_LINKS, LATEST = 0.6, 5, 2000
+# Of the user's latest notes, those whose sources are at least so like (cosine) a note's on the whole are linked to it.
+LINKED, MOST_LINKS, LATEST = 0.5, 5, 500
 # The share of what it lacks that a note's importance gains each time it is recalled.
 REINFORCEMENT = 0.1
 
 HOLD = "SELECT id FROM memories_memory WHERE tenant_id = %s AND id = ANY(%s) ORDER BY id FOR SHARE"
-LINK = f"""
-WITH centre AS MATERIALIZED (
-    SELECT avg(v.embedding) AS vector FROM memories_notesource s JOIN memories_memoryvector v
-        ON v.memory_id = s.memory_id AND v.tenant_id = s.tenant_id AND v.model_id = %(model)s AND v.chunk = 0
-    WHERE s.note_id = %(note)s AND s.tenant_id = %(tenant)s
-)
-INSERT INTO memories_notelink (tenant_id, one_id, other_id, likeness)
-SELECT %(tenant)s, least(near.id, %(note)s), greatest(near.id, %(note)s), near.likeness
-FROM centre, LATERAL (
-    SELECT latest.id, 1 - (latest.embedding <=> centre.vector) AS likeness FROM (
-        SELECT m.id, v.embedding FROM memories_note n JOIN memories_memory m ON m.id = n.memory_id AND m.tenant_id = n.tenant_id
-        JOIN memories_memoryvector v
-            ON v.memory_id = m.id AND v.tenant_id = m.tenant_id AND v.model_id = %(model)s AND v.chunk = 0
-        WHERE n.tenant_id = %(tenant)s AND m.user_id = %(user)s AND m.id <> %(note)s ORDER BY m.id DESC LIMIT {LATEST}
-    ) latest ORDER BY latest.embedding <=> centre.vector LIMIT {MOST_LINKS}
-) near
-WHERE centre.vector IS NOT NULL AND near.likeness >= {LINKED}
-ON CONFLICT DO NOTHING RETURNING one_id, other_id
+CENTRES = """
+SELECT n.memory_id, avg(v.embedding)::real[] FROM (
+    SELECT n.memory_id FROM memories_note n JOIN memories_memory m ON m.id = n.memory_id AND m.tenant_id = n.tenant_id
+    WHERE n.tenant_id = %(tenant)s AND m.user_id = %(user)s ORDER BY n.memory_id DESC LIMIT %(latest)s
+) n
+JOIN memories_notesource s ON s.note_id = n.memory_id AND s.tenant_id = %(tenant)s
+JOIN memories_memoryvector v
+    ON v.memory_id = s.memory_id AND v.tenant_id = s.tenant_id AND v.model_id = %(model)s AND v.chunk = 0
+GROUP BY n.memory_id
 """
 # Ebbinghaus' forgetting curve with a half-life; each recall makes up for a share of what is missing and starts it anew.
 DECAY = """
@@ -96,16 +89,28 @@ def cite(tenant_id: UUID, note_id: UUID, sources: Sequence[Memory]) -> None:
 
 
 def link(tenant_id: UUID, note_id: UUID, user_id: str) -> list[UUID]:
-    """Link a note to those like what it rests on; returns to which it was not linked before."""
-    params: dict[str, Any] = {
-        "tenant": tenant_id,
-        "note": note_id,
-        "user": user_id,
-        "model": active_model().id,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(LINK, params)
-        return [other if one == note_id else one for one, other in cursor.fetchall()]
+    """Link a note to those that rest on the like of what it rests on; returns to which it was not linked before."""
+    params = {"tenant": tenant_id, "user": user_id, "model": active_model().id, "latest": LATEST}
+    centres = dict(fetch_prepared(CENTRES, params))
+    if (mine := centres.pop(note_id, None)) is None or not centres:
+        return []
+    theirs = np.array([*centres.values()], dtype=np.float32)
+    mean = common(theirs)
+    likeness = centred(theirs, mean) @ centred(np.array([mine], dtype=np.float32), mean)[0]
+    near = {pk: float(value) for pk, value in zip(centres, likeness, strict=True) if value >= LINKED}
+    likest = sorted(near, key=lambda pk: -near[pk])[:MOST_LINKS]
+    known = {*links_of(note_id)}
+    fresh = [pk for pk in likest if pk not in known]
+    NoteLink.objects.bulk_create(
+        NoteLink(
+            tenant_id=tenant_id,
+            one_id=min(pk, note_id),
+            other_id=max(pk, note_id),
+            likeness=min(1.0, near[pk]),
+        )
+        for pk in fresh
+    )
+    return fresh
 
 
 def unlink(note_id: UUID, others: Collection[UUID]) -> None:

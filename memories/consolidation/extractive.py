@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,6 +30,7 @@ LENGTH_SHARE = 0.5
 # How much of the text of its sources a note repeats at most, and how little it may.
 SHARE, LEAST_CHARACTERS = 0.5, 400
 NAMES_IN_CONTEXT = 3
+TELLING_STEMS = 2
 
 type _Key = tuple[str, ...]
 
@@ -63,7 +64,7 @@ class ExtractiveSummariser(Summariser):
     def _keywords(self, sources: Sequence[Source], people: Sequence[str]) -> list[str]:
         """The concepts that most sources share; of those equally often, the one that is told first."""
         passages = [Passage(each.text[:READ_CHARACTERS], each.speaker, each.occurred_at) for each in sources]
-        known = {name.lower() for name in people}
+        known = _names(people)
         shown: dict[_Key, str] = {}
         counts = Counter[_Key]()
         for found in self._extractor.extract(passages):
@@ -71,7 +72,8 @@ class ExtractiveSummariser(Summariser):
             words = [
                 word
                 for word in (*found.concepts, *names)
-                if len(word) <= LONGEST_WORD and word.lower() not in known
+                if len(word) <= LONGEST_WORD
+                and not all(_is_name(part, known) for part in word.lower().split())
             ]
             for word in words:
                 shown.setdefault(_key(word), word)
@@ -95,6 +97,15 @@ def tags_of(sources: Sequence[Source]) -> list[str]:
 def _people(sources: Sequence[Source]) -> list[str]:
     """Who speaks, those who say most of it first."""
     return [name for name, _ in Counter(each.speaker for each in sources if each.speaker).most_common()]
+
+
+def _names(people: Iterable[str]) -> set[str]:
+    return {word.lower() for name in people for word in WORD.findall(name)}
+
+
+def _is_name(word: str, names: set[str]) -> bool:
+    """Whether a word, in lower case, calls one of them, if by a short form: "Mel" is Melanie."""
+    return word in names or (len(word) >= 3 and any(name.startswith(word) for name in names))
 
 
 def _title(people: Sequence[str], keywords: Sequence[str], sources: Sequence[Source]) -> str:
@@ -133,7 +144,10 @@ def _lines(sources: Sequence[Source]) -> list[str]:
     Greedy maximum coverage of words, each worth the number of sources that have it, by length to a power (Lin,
     Bilmes: A Class of Submodular Functions for Document Summarization, 2011).
     """
-    found = [sentence for number, each in enumerate(sources) for sentence in _sentences(number, each)]
+    names = _names(_people(sources))
+    found = [sentence for number, each in enumerate(sources) for sentence in _sentences(number, each, names)]
+    # "Wow, Caroline!" is what people say to each other, not what they tell.
+    found = [each for each in found if len(each.stems) >= TELLING_STEMS] or found
     worth = Counter(word for number in range(len(sources)) for word in _stems_of(found, number))
     room = max(LEAST_CHARACTERS, int(SHARE * sum(len(each.text) for each in found)))
     chosen: list[_Sentence] = []
@@ -154,18 +168,19 @@ def _lines(sources: Sequence[Source]) -> list[str]:
     return [_said(sources[each.source], each.text) for each in chosen]
 
 
-def _sentences(number: int, source: Source) -> list[_Sentence]:
+def _sentences(number: int, source: Source, names: set[str]) -> list[_Sentence]:
     text = source.text[:READ_CHARACTERS]
     pieces = [" ".join(visible(text[start:end]).split()) for start, end in sentence_bounds(text)] or [text]
     return [
-        _Sentence(number, at, shortened(piece, LONGEST_LINE), frozenset(_stems(piece)))
+        _Sentence(number, at, shortened(piece, LONGEST_LINE), frozenset(_stems(piece, names)))
         for at, piece in enumerate(pieces)
         if piece.strip()
     ]
 
 
-def _stems(text: str) -> set[str]:
-    return {stem(word.lower()) for word in WORD.findall(text) if is_telling(word)}
+def _stems(text: str, names: set[str]) -> set[str]:
+    words = {word.lower() for word in WORD.findall(text) if is_telling(word)}
+    return {stem(word) for word in words if not _is_name(word, names)}
 
 
 def _stems_of(found: Sequence[_Sentence], number: int) -> set[str]:

@@ -46,7 +46,7 @@ def test_it_says_who_and_what_and_when():
 
 def test_lines_are_sentences_of_the_sources_in_order():
     summary = summarise(*reversed(ADOPTION))
-    assert len(summary.lines) > 2
+    assert len(summary.lines) == 2  # the third would say nothing that they do not
     places = [
         text.find(line.partition(": ")[2])
         for line in summary.lines
