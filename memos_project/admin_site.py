@@ -118,7 +118,7 @@ UNFOLD: dict[str, Any] = {
                     ),
                     _item(
                         "Consolidations",
-                        "merge_type",
+                        "auto_awesome_motion",
                         "memories_consolidationrun_changelist",
                         _may("memories.view_consolidationrun"),
                         active=_pages_of("memories_consolidationrun"),

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
@@ -99,7 +99,9 @@ class NoteAdmin(ReadOnlyRows):
 
     @display(description="Says")
     def content(self, note: Note) -> SafeString:
-        return format_html('<div class="whitespace-pre-line">{}</div>', note.memory.content)
+        return format_html_join(
+            mark_safe("<br>"), "{}", ((line,) for line in note.memory.content.splitlines())
+        )
 
     @display(description="User")
     def user(self, note: Note) -> str:
@@ -113,23 +115,23 @@ class NoteAdmin(ReadOnlyRows):
     def tags(self, note: Note) -> str:
         return ", ".join(note.memory.tags) or "-"
 
-    @display(description="Rests on")
-    def rests_on(self, note: Any) -> str:
-        return f"{note.cited} memories" if note.cited != 1 else "1 memory"
+    @display(description="Sources")
+    def rests_on(self, note: Any) -> int:
+        return int(note.cited)
 
-    @display(description="Written by", label={"llm": "info", "hand": "success", "extractive": "warning"})
-    def summariser_name(self, note: Note) -> tuple[str, str]:
-        return note.summariser, {"llm": "a model", "hand": "hand", "extractive": "chosen sentences"}[
-            note.summariser
-        ]
+    @display(
+        description="Written by", label={"a model": "info", "hand": "success", "chosen sentences": "warning"}
+    )
+    def summariser_name(self, note: Note) -> str:
+        return {"llm": "a model", "extractive": "chosen sentences"}.get(note.summariser, "hand")
 
     @display(description="Importance")
     def weight(self, note: Note) -> str:
         return f"{note.memory.importance:.2f}"
 
     @display(description="Made")
-    def made(self, note: Note) -> str:
-        return f"{note.memory.created_at:%d %b %Y %H:%M}"
+    def made(self, note: Note) -> SafeString:
+        return format_html('<span class="whitespace-nowrap">{}</span>', f"{note.memory.created_at:%d %b %Y}")
 
     @display(description="Rests on")
     def sources_shown(self, note: Any) -> SafeString | str:

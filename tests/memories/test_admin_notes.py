@@ -63,7 +63,7 @@ class TestNotes:
     def test_the_list(self, curator, noted):
         page = text(curator, "memories_note_changelist")
         assert noted.context in page
-        assert "3 memories" in page
+        assert "chosen sentences" in page
         assert "Theirs" not in page
 
     def test_one_with_what_it_rests_on(self, curator, noted):
