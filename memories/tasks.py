@@ -66,6 +66,12 @@ def sweep_consolidation() -> None:
 
 
 @shared_task(ignore_result=True)
+def take_up_consolidations() -> None:
+    """Wake a worker for every tenant with a consolidation that was cut off."""
+    runs.take_up()
+
+
+@shared_task(ignore_result=True)
 def decay_notes() -> None:
     """Let notes that nobody recalls count for less."""
     notes.decay(now=timezone.now())

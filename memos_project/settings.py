@@ -146,6 +146,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "memories.tasks.sweep_consolidation",
         "schedule": schedule(env.float("MEMOS_CONSOLIDATION_SECONDS", default=3600.0, minimum=1.0)),
     },
+    "take-up-consolidations": {
+        "task": "memories.tasks.take_up_consolidations",
+        "schedule": schedule(60.0),
+        "options": {"expires": 60.0},
+    },
     "decay-notes": {"task": "memories.tasks.decay_notes", "schedule": schedule(3600.0)},
     "count-text-statistics": {"task": "memories.tasks.count_text_statistics", "schedule": schedule(60.0)},
     "drop-expired-prompts": {"task": "memories.tasks.drop_expired_prompts", "schedule": schedule(600.0)},

@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 from celery import current_app
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerDown
 from psycopg_pool import PoolTimeout
@@ -50,21 +50,22 @@ class Outcome:
 
 
 def sweep() -> int:
-    """Have each tenant consolidated that has new memories, or a run that was cut off; returns how many."""
-    woken = 0
-    for tenant_id in Tenant.objects.filter(active=True).values_list("pk", flat=True):
-        if _is_due(tenant_id):
-            wake(tenant_id)
-            woken += 1
-    return woken
+    """Have each tenant consolidated that has new memories; returns how many."""
+    return _wake_all("has_fresh")
 
 
-def _is_due(tenant_id: UUID) -> bool:
-    after = _mark(tenant_id)
-    with tenant_scope(tenant_id):
-        fresh = Memory.objects.filter(tenant_id=tenant_id, pk__gt=after).exclude(kind=Memory.Kind.NOTE)
-        running = Run.objects.filter(tenant_id=tenant_id, state=Run.State.RUNNING)
-        return fresh.exists() or running.filter(leased_until__lte=timezone.now()).exists()
+def take_up() -> int:
+    """Have runs continued that were cut off; returns for how many tenants."""
+    return _wake_all("is_cut_off")
+
+
+def _wake_all(why: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT tenant_id FROM memos_to_consolidate() WHERE {why}")
+        tenants = [row[0] for row in cursor.fetchall()]
+    for tenant_id in tenants:
+        wake(tenant_id)
+    return len(tenants)
 
 
 def wake(tenant_id: UUID) -> None:

@@ -1,3 +1,4 @@
+DROP FUNCTION memos_to_consolidate();
 DROP TRIGGER memories_notesource_gone ON memories_notesource;
 DROP FUNCTION memories_withdraw_notes();
 ALTER TABLE memories_notelink DROP CONSTRAINT notelink_of_other;

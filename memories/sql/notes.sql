@@ -22,3 +22,25 @@ END
 $$;
 CREATE TRIGGER memories_notesource_gone AFTER DELETE ON memories_notesource
 REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION memories_withdraw_notes();
+
+-- Which tenants have something to consolidate: memories after their mark, or a run that was cut off. The sweep must see
+-- every tenant's, and a role under row-level security sees one at a time: visit them in turn, in one round trip.
+CREATE FUNCTION memos_to_consolidate() RETURNS TABLE (tenant_id uuid, has_fresh boolean, is_cut_off boolean)
+LANGUAGE plpgsql AS $$
+DECLARE
+    present text := current_setting('memos.tenant_id', true);
+    each_tenant uuid;
+BEGIN
+    FOR each_tenant IN SELECT id FROM tenancy_tenant WHERE active LOOP
+        PERFORM set_config('memos.tenant_id', each_tenant::text, true);
+        RETURN QUERY SELECT each_tenant,
+            EXISTS (SELECT FROM memories_memory m
+                    WHERE m.tenant_id = each_tenant AND m.kind <> 'note' AND m.id > coalesce(
+                        (SELECT k.upto FROM memories_consolidationmark k WHERE k.tenant_id = each_tenant),
+                        '00000000-0000-0000-0000-000000000000')),
+            EXISTS (SELECT FROM memories_consolidationrun r
+                    WHERE r.tenant_id = each_tenant AND r.state = 'running' AND r.leased_until <= now());
+    END LOOP;
+    PERFORM set_config('memos.tenant_id', coalesce(present, ''), true);
+END
+$$;

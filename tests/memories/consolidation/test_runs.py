@@ -467,14 +467,14 @@ class TestSweep:
         assert runs.sweep() == 1
         assert woken == [tenant.id]
 
-    def test_and_whoever_has_a_run_that_was_cut_off(self, tenant, monkeypatch):
+    def test_a_run_that_was_cut_off_is_taken_up(self, tenant, monkeypatch):
         woken = []
         monkeypatch.setattr(runs, "wake", woken.append)
         runs.begin(tenant.id)
-        assert runs.sweep() == 0
+        assert runs.take_up() == 0
         with tenant_scope(tenant.id):
-            ConsolidationRun.objects.update(leased_until=timezone.now())
-        assert runs.sweep() == 1
+            ConsolidationRun.objects.update(leased_until=timezone.now() - timedelta(hours=1))
+        assert runs.take_up() == 1
         assert woken == [tenant.id]
 
     def test_and_nobody_else(self, consolidated, monkeypatch):
