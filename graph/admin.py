@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from graph import queries, services
+from graph import merging, queries, services
 from graph.models import Doubt, Entity, Mention, Merge
 from graph.names import normal
 from memos_project.errors import MemosError
@@ -166,7 +166,7 @@ class DoubtAdmin(ReadOnlyRows):
         tenant, done = tenant_of(request), 0
         for doubt_id in list(queryset.values_list("pk", flat=True)):
             try:
-                services.decide(tenant.id, doubt_id, same=same, actor=actor_of(request))
+                merging.decide(tenant.id, doubt_id, same=same, actor=actor_of(request))
                 done += 1
             except MemosError as error:
                 messages.warning(request, error.detail)
@@ -204,7 +204,7 @@ class MergeAdmin(ReadOnlyRows):
         tenant, done = tenant_of(request), 0
         for merge_id in list(queryset.order_by("-pk").values_list("pk", flat=True)):
             try:
-                services.undo_merge(tenant.id, merge_id, actor=actor_of(request))
+                merging.undo_merge(tenant.id, merge_id, actor=actor_of(request))
                 done += 1
             except MemosError as error:
                 messages.warning(request, error.detail)

@@ -103,6 +103,11 @@ def take_turns(tenant_id: UUID) -> None:
     fetch_prepared(ONE_AT_A_TIME, {"tenant": tenant_id})
 
 
+def held(*ids: UUID) -> dict[UUID, Entity]:
+    """Entities that nobody else changes, mentions anew or removes until the transaction ends, as far as they are there."""
+    return {row.pk: row for row in Entity.objects.select_for_update().filter(pk__in=ids).order_by("pk")}
+
+
 def name_entity(tenant_id: UUID, entity_id: UUID, kind: str, name: str) -> None:
     """Give an entity a name that no other of its kind has; who took the turn calls this."""
     row = EntityName.objects.create(

@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from graph import queries, services, traversal
+from graph import merging, queries, services, traversal
 from graph.api import serializers as s
 from graph.matching import match
 from memos_project.api.parameters import TENANT_ID
@@ -113,7 +113,7 @@ class MergesView(TenantView):
     def post(self, request: Request, entity_id: UUID) -> Response:
         """Make another entity one with this one; it can be undone."""
         tenant, data = self.tenant(), validated(s.MergeInput, request.data)
-        done = services.merge(tenant.id, entity_id, data["other"], actor=self.actor)
+        done = merging.merge(tenant.id, entity_id, data["other"], actor=self.actor)
         entity = asdict(queries.get_entity(tenant.id, entity_id))
         return Response({"id": done.pk, "entity": entity}, status=201)
 
@@ -125,7 +125,7 @@ class UndoView(TenantView):
     def post(self, request: Request, merge_id: UUID) -> Response:
         """Part again what was merged; answers the entity that is back."""
         tenant = self.tenant()
-        entity = services.undo_merge(tenant.id, merge_id, actor=self.actor)
+        entity = merging.undo_merge(tenant.id, merge_id, actor=self.actor)
         return Response(asdict(queries.get_entity(tenant.id, entity.pk)), status=201)
 
 
@@ -148,7 +148,7 @@ class DoubtView(TenantView):
     def post(self, request: Request, doubt_id: UUID) -> Response:
         """Say whether two entities are one: they are merged, or not asked about again."""
         data = validated(s.DecisionInput, request.data)
-        services.decide(self.tenant().id, doubt_id, same=data["same"], actor=self.actor)
+        merging.decide(self.tenant().id, doubt_id, same=data["same"], actor=self.actor)
         return Response(status=204)
 
 

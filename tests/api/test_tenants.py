@@ -10,6 +10,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from graph import merging
 from graph import services as graph
 from graph.models import Doubt, Entity, Relation
 from graph.services import Source
@@ -146,7 +147,7 @@ def theirs(other_tenant, remember, indexed):
         graph.learn(other_tenant.id, [(Source(ids[0], "hash", now), saying(*said, **{MARK: "place"}))])
         entities = list(Entity.objects.order_by("pk").values_list("pk", flat=True))
         relation = Relation.objects.values_list("pk", flat=True)[0]
-        merge = graph.merge(other_tenant.id, entities[0], entities[-1], actor="test")
+        merge = merging.merge(other_tenant.id, entities[0], entities[-1], actor="test")
         doubt = Doubt.objects.create(
             tenant_id=other_tenant.id, one_id=entities[0], other_id=entities[1], likeness=0.9
         )

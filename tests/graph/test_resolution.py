@@ -12,7 +12,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from graph import services
+from graph import merging, services
 from graph.models import Doubt, Entity, EntityName, Mention, Merge, NameKey, Relation
 from graph.names import normal, sounds
 from graph.resolution import ACTOR, COMPARED, DOUBTS, resolve
@@ -87,7 +87,7 @@ class TestResolve:
         named("Microsoft", kind="organisation")
         [one] = named("Mircosoft", kind="organisation")
         [merge] = rows(Merge)
-        entity = services.undo_merge(tenant.id, merge.pk, actor="ann")
+        entity = merging.undo_merge(tenant.id, merge.pk, actor="ann")
         assert named("Microsoft", "Mircosoft", kind="organisation") == [one, entity.pk]
         assert [doubt.state for doubt in rows(Doubt)] == ["different"]
 
@@ -279,7 +279,7 @@ class TestMerge:
         say("Anna", "Ben")
         say("Cleo", "Anna")
         kept, dropped = named("Cleo", "Anna")
-        done = services.merge(tenant.id, kept, dropped, actor="ann")
+        done = merging.merge(tenant.id, kept, dropped, actor="ann")
         assert (done.kept_id, done.actor) == (kept, "ann")
         assert named("Anna") == [kept]
         assert {(row.subject_id, row.object_id) for row in rows(Relation)} == {
@@ -291,34 +291,34 @@ class TestMerge:
     def test_one_and_the_same(self, tenant, named):
         [one] = named("Anna")
         with pytest.raises(Conflict):
-            services.merge(tenant.id, one, one, actor="ann")
+            merging.merge(tenant.id, one, one, actor="ann")
 
     def test_one_that_is_not_there_or_merged_before(self, tenant, named):
         one, other = named("Anna", "Ben")
-        services.merge(tenant.id, one, other, actor="ann")
+        merging.merge(tenant.id, one, other, actor="ann")
         for pair in [(one, other), (other, one), (one, uuid4())]:
             with pytest.raises(NotFound):
-                services.merge(tenant.id, *pair, actor="ann")
+                merging.merge(tenant.id, *pair, actor="ann")
 
     def test_another_tenants(self, tenant, other_tenant, named):
         [ours], [theirs] = named("Anna"), named("Ben", of=other_tenant)
         for pair in [(ours, theirs), (theirs, ours)]:
             with pytest.raises(NotFound):
-                services.merge(tenant.id, *pair, actor="ann")
+                merging.merge(tenant.id, *pair, actor="ann")
         assert named("Ben", of=other_tenant) == [theirs]
 
     def test_doubts_go_along(self, tenant, named, doubt, rows):
         [third] = named("Somebody Else")
-        services.merge(tenant.id, third, doubt.one_id, actor="ann")
+        merging.merge(tenant.id, third, doubt.one_id, actor="ann")
         [moved] = rows(Doubt)
         assert {moved.one_id, moved.other_id} == {third, doubt.other_id}
         assert (moved.state, moved.likeness, moved.raised_at) == ("open", doubt.likeness, doubt.raised_at)
 
     def test_a_decision_made_since_is_the_kept_ones(self, tenant, named, doubt, rows):
         [third] = named("Somebody Else")
-        done = services.merge(tenant.id, third, doubt.one_id, actor="ann")
-        services.decide(tenant.id, rows(Doubt)[0].pk, same=False, actor="ben")
-        services.undo_merge(tenant.id, done.pk, actor="ann")
+        done = merging.merge(tenant.id, third, doubt.one_id, actor="ann")
+        merging.decide(tenant.id, rows(Doubt)[0].pk, same=False, actor="ben")
+        merging.undo_merge(tenant.id, done.pk, actor="ann")
         states = {frozenset((row.one_id, row.other_id)): row.state for row in rows(Doubt)}
         assert states[frozenset((doubt.one_id, doubt.other_id))] == "open"
         assert states[frozenset((third, doubt.other_id))] == "different"
@@ -328,10 +328,10 @@ class TestMerge:
         [anna] = named("Anna")
         one, other = named("Anna Keller", "Anna Weber")
         before = state(tenant)
-        done = services.merge(tenant.id, one, other, actor="ann")
+        done = merging.merge(tenant.id, one, other, actor="ann")
         [left] = rows(Doubt)
         assert {left.one_id, left.other_id} == {one, anna}
-        services.undo_merge(tenant.id, done.pk, actor="ann")
+        merging.undo_merge(tenant.id, done.pk, actor="ann")
         added = {row.pk for row in rows(Doubt)} - {row["id"] for row in before["Doubt"]}
         assert len(added) == 1
         assert [row for row in state(tenant)["Doubt"] if row["id"] not in added] == before["Doubt"]
@@ -339,41 +339,41 @@ class TestMerge:
 
 class TestUndo:
     def test_twice_or_unknown(self, tenant, named):
-        done = services.merge(tenant.id, *named("Anna", "Ben"), actor="ann")
-        services.undo_merge(tenant.id, done.pk, actor="ann")
+        done = merging.merge(tenant.id, *named("Anna", "Ben"), actor="ann")
+        merging.undo_merge(tenant.id, done.pk, actor="ann")
         with pytest.raises(Conflict):
-            services.undo_merge(tenant.id, done.pk, actor="ann")
+            merging.undo_merge(tenant.id, done.pk, actor="ann")
         with pytest.raises(NotFound):
-            services.undo_merge(tenant.id, uuid4(), actor="ann")
+            merging.undo_merge(tenant.id, uuid4(), actor="ann")
 
     def test_another_tenants(self, tenant, other_tenant, named):
-        done = services.merge(other_tenant.id, *named("Anna", "Ben", of=other_tenant), actor="ann")
+        done = merging.merge(other_tenant.id, *named("Anna", "Ben", of=other_tenant), actor="ann")
         with pytest.raises(NotFound):
-            services.undo_merge(tenant.id, done.pk, actor="ann")
+            merging.undo_merge(tenant.id, done.pk, actor="ann")
 
     def test_out_of_order(self, tenant, named):
         one, other, third = named("Anna", "Ben", "Cleo")
-        first = services.merge(tenant.id, one, other, actor="ann")
-        second = services.merge(tenant.id, third, one, actor="ann")
+        first = merging.merge(tenant.id, one, other, actor="ann")
+        second = merging.merge(tenant.id, third, one, actor="ann")
         with pytest.raises(Conflict):
-            services.undo_merge(tenant.id, first.pk, actor="ann")
-        services.undo_merge(tenant.id, second.pk, actor="ann")
-        services.undo_merge(tenant.id, first.pk, actor="ann")
+            merging.undo_merge(tenant.id, first.pk, actor="ann")
+        merging.undo_merge(tenant.id, second.pk, actor="ann")
+        merging.undo_merge(tenant.id, first.pk, actor="ann")
         assert named("Anna", "Ben", "Cleo") == [one, other, third]
 
     def test_what_was_forgotten_meanwhile_stays_forgotten(self, tenant, say, named, rows):
         memory_id = say("Anna", "Ben")
         say("Cleo", "Dan")
         kept, dropped = named("Cleo", "Anna")
-        done = services.merge(tenant.id, kept, dropped, actor="ann")
+        done = merging.merge(tenant.id, kept, dropped, actor="ann")
         memories.forget(tenant, memory_id, actor="test")
-        entity = services.undo_merge(tenant.id, done.pk, actor="ann")
+        entity = merging.undo_merge(tenant.id, done.pk, actor="ann")
         assert entity.pk == dropped
         assert rows(Mention, entity_id=dropped) == rows(Relation, subject_id=dropped) == []
 
     def test_they_are_not_asked_about_again(self, tenant, doubt, rows):
-        done = services.decide(tenant.id, doubt.pk, same=True, actor="ann")
-        services.undo_merge(tenant.id, done.pk, actor="ben")
+        done = merging.decide(tenant.id, doubt.pk, same=True, actor="ann")
+        merging.undo_merge(tenant.id, done.pk, actor="ben")
         [settled] = rows(Doubt)
         assert (settled.pk, settled.state, settled.decided_by) == (doubt.pk, "different", "ben")
         assert (settled.likeness, settled.raised_at) == (doubt.likeness, doubt.raised_at)
@@ -399,10 +399,10 @@ class TestUndo:
         before, done = state(tenant), []
         while len(living) > 1 and data.draw(st.booleans()):
             dropped = living.pop(data.draw(st.integers(0, len(living) - 1)))
-            done.append(services.merge(tenant.id, data.draw(st.sampled_from(living)), dropped, actor="ann"))
+            done.append(merging.merge(tenant.id, data.draw(st.sampled_from(living)), dropped, actor="ann"))
         ends = [{each.kept_id, UUID(each.dropped["id"])} for each in done]
         for each in reversed(done):
-            services.undo_merge(tenant.id, each.pk, actor="ann")
+            merging.undo_merge(tenant.id, each.pk, actor="ann")
         after = state(tenant)
 
         def others(rows: list[dict]) -> list[dict]:
@@ -414,23 +414,23 @@ class TestUndo:
 
 class TestDecide:
     def test_different(self, tenant, doubt, rows):
-        assert services.decide(tenant.id, doubt.pk, same=False, actor="ann") is None
+        assert merging.decide(tenant.id, doubt.pk, same=False, actor="ann") is None
         [settled] = rows(Doubt)
         assert (settled.state, settled.decided_by) == ("different", "ann")
         with pytest.raises(Conflict):
-            services.decide(tenant.id, doubt.pk, same=True, actor="ann")
+            merging.decide(tenant.id, doubt.pk, same=True, actor="ann")
 
     def test_the_same(self, tenant, doubt, named, rows):
-        done = services.decide(tenant.id, doubt.pk, same=True, actor="ann")
+        done = merging.decide(tenant.id, doubt.pk, same=True, actor="ann")
         assert done.kept_id == min(doubt.one_id, doubt.other_id)
         assert named("Anna Keller", "A. Keller") == [done.kept_id] * 2
         assert rows(Doubt) == []
 
     def test_unknown_or_another_tenants(self, other_tenant, tenant, doubt, rows):
         with pytest.raises(NotFound):
-            services.decide(tenant.id, uuid4(), same=True, actor="ann")
+            merging.decide(tenant.id, uuid4(), same=True, actor="ann")
         with pytest.raises(NotFound):
-            services.decide(other_tenant.id, doubt.pk, same=True, actor="ann")
+            merging.decide(other_tenant.id, doubt.pk, same=True, actor="ann")
         assert rows(Doubt) == [doubt]
 
     @pytest.mark.django_db(transaction=True)
@@ -440,7 +440,7 @@ class TestDecide:
         def decide(same: bool) -> str:
             together.wait(10)
             try:
-                services.decide(tenant.id, doubt.pk, same=same, actor="ann")
+                merging.decide(tenant.id, doubt.pk, same=same, actor="ann")
             except (Conflict, NotFound):
                 return "late"
             finally:
@@ -477,8 +477,8 @@ class TestForgotten:
     def test_so_do_the_records_of_what_was_merged_into_it(self, tenant, say, named, rows):
         memory_ids = [say("Anna", "Ben"), say("Cleo", "Dan")]
         anna, cleo, dan = named("Anna", "Cleo", "Dan")
-        services.merge(tenant.id, anna, cleo, actor="ann")
-        services.merge(tenant.id, dan, anna, actor="ann")
+        merging.merge(tenant.id, anna, cleo, actor="ann")
+        merging.merge(tenant.id, dan, anna, actor="ann")
         memories.forget(tenant, memory_ids[0], actor="test")
         assert len(rows(Merge)) == 2
         memories.forget(tenant, memory_ids[1], actor="test")
