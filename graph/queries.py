@@ -215,3 +215,36 @@ def doubts(tenant_id: UUID, *, after: UUID, limit: int) -> list[Question]:
         }
         found = {each[0]: Found(*each) for each in fetch_prepared(SEVERAL, params)}
     return [Question(row.pk, found[row.one_id], found[row.other_id], row.likeness) for row in rows]
+
+
+# An excerpt begins so many characters before what it shows, and has so many.
+BEFORE, EXCERPT = 60, 200
+NAMES = """
+SELECT n.id, n.name, n.kind, said.count, example.memory_id, example.excerpt
+FROM graph_entityname n
+CROSS JOIN LATERAL (SELECT count(*) FROM graph_mention m WHERE m.name_id = n.id) said
+LEFT JOIN LATERAL (
+    SELECT m.memory_id, substr(memory.content, greatest(1, m.start - %(before)s), %(length)s) AS excerpt
+    FROM graph_mention m JOIN memories_memory memory ON memory.id = m.memory_id
+    WHERE m.name_id = n.id ORDER BY m.id DESC LIMIT 1
+) example ON true
+WHERE n.tenant_id = %(tenant)s AND n.entity_id = %(entity)s ORDER BY n.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name of an entity, how often it is said, and the latest memory that says it."""
+
+    pk: int
+    name: str
+    kind: str
+    spoken: int
+    memory_id: UUID | None
+    excerpt: str | None
+
+
+def names_of(tenant_id: UUID, entity_id: UUID) -> list[Name]:
+    params = {"tenant": tenant_id, "entity": entity_id, "before": BEFORE, "length": EXCERPT}
+    with tenant_scope(tenant_id, pipelined=True):
+        return [Name(*row) for row in fetch_prepared(NAMES, params)]

@@ -7,6 +7,7 @@ its own and a doubt that a curator settles. A wrong merge costs more than a miss
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -43,15 +44,16 @@ type Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts to unit vectors, (N, D)."""
 
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('entities:' || %(tenant)s::text, 0))::text"
-# The locks keep an entity from going with its last mention before the caller has written the next one.
+# The locks keep an entity and its name from going with their last mention before the caller has written the next one;
+# whoever removes them takes the entity first.
 KNOWN = """
-SELECT n.normal, n.kind, e.id
+SELECT n.normal, n.kind, e.id, n.id
 FROM graph_entityname n JOIN graph_entity e ON e.id = n.entity_id
 WHERE n.tenant_id = %(tenant)s AND n.normal = ANY(%(normals)s)
-ORDER BY e.id FOR KEY SHARE OF e
+ORDER BY e.id FOR KEY SHARE OF e, n
 """
 WITH_KEY = """
-SELECT DISTINCT n.normal, n.kind, n.name, n.entity_id
+SELECT DISTINCT n.normal, n.kind, n.name, n.entity_id, n.id
 FROM unnest(%(keys)s::text[]) wanted (key)
 CROSS JOIN LATERAL (
     SELECT k.name_id FROM graph_namekey k
@@ -68,11 +70,19 @@ class Alike:
 
     likeness: float
     entity_id: UUID
+    named: Named
+
+
+class Meant(NamedTuple):
+    """What a name means, and which of the entity's names it is."""
+
+    entity_id: UUID
+    name_id: int
 
 
 def resolve(
     tenant_id: UUID, wanted: Iterable[tuple[str, str]], *, embed: Embed | None = None
-) -> dict[Named, UUID]:
+) -> dict[Named, Meant]:
     """The entities of names with their kinds, made where there are none; names without a letter or digit have none.
 
     Works in the tenant's open transaction; the next such call waits for its end. The number of statements does not
@@ -87,15 +97,21 @@ def resolve(
     missing = sorted(spelt.keys() - found.keys(), key=lambda named: (named[1] == "thing", named))
     if not missing:
         return found
-    owners, scores = _compare(tenant_id, {named: spelt[named] for named in missing}, embed)
+    known, scores = _compare(tenant_id, {named: spelt[named] for named in missing}, embed)
+    owners = {named: each.entity_id for named, each in known.items()}
+    goes_by = {named: named for named in owners}
     changes = _Changes(tenant_id)
     ids = fetch_prepared(NEW_IDS, {"count": len(missing)})
     for named, (fresh_id,) in zip(missing, ids, strict=True):
-        near = (Alike(score, owners[its]) for its, score in scores[named].items() if its in owners)
-        alike = sorted(near, key=lambda each: (-each.likeness, each.entity_id))
-        owners[named] = found[named] = changes.settle(named, spelt[named], fresh_id, alike)
+        near = (
+            Alike(score, owners[its], goes_by[its]) for its, score in scores[named].items() if its in owners
+        )
+        alike = sorted(near, key=lambda each: (-each.likeness, each.entity_id, each.named))
+        owners[named], goes_by[named] = changes.settle(named, spelt[named], fresh_id, alike)
     changes.save()
-    return found
+    name_ids = {named: each.name_id for named, each in known.items()}
+    name_ids |= {(row.normal, row.kind): row.pk for row in changes.names}
+    return found | {named: Meant(owners[named], name_ids[goes_by[named]]) for named in missing}
 
 
 def take_turns(tenant_id: UUID) -> None:
@@ -109,10 +125,10 @@ def held(*ids: UUID) -> dict[UUID, Entity]:
 
 
 def name_entity(tenant_id: UUID, entity_id: UUID, kind: str, name: str) -> None:
-    """Give an entity a name that no other of its kind has; who took the turn calls this."""
+    """Give an entity a name that no other of its kind has, for good; who took the turn calls this."""
     row = EntityName.objects.create(
-        tenant_id=tenant_id, entity_id=entity_id, kind=kind, name=name[:MAX_NAME], normal=normal(name)
-    )
+        tenant_id=tenant_id, entity_id=entity_id, kind=kind, name=name[:MAX_NAME], normal=normal(name), given=True
+    )  # fmt: skip
     if kind in COMPATIBLE:
         NameKey.objects.bulk_create(
             NameKey(tenant_id=tenant_id, key=key, name=row) for key in sorted(sounds(row.normal))
@@ -129,12 +145,12 @@ class _Changes:
         self.merged: list[tuple[EntityName, Entity]] = []
         self.doubts: list[Doubt] = []
 
-    def settle(self, named: Named, spelt: str, fresh_id: UUID, alike: Sequence[Alike]) -> UUID:
-        """The entity of a name, which is new under the given id unless the first of those alike is the same."""
+    def settle(self, named: Named, spelt: str, fresh_id: UUID, alike: Sequence[Alike]) -> tuple[UUID, Named]:
+        """The entity of a name and its name there: a new one under the given id unless the first of those alike is the same."""
         name, kind = named
         best = alike[0] if alike and alike[0].likeness >= SAME else None
         if best and best.likeness == 1:  # by the same name, as another kind
-            return best.entity_id
+            return best.entity_id, best.named
         entity_id = best.entity_id if best else fresh_id
         entity = Entity(
             id=fresh_id, tenant_id=self.tenant_id, kind=kind, name=spelt[:MAX_NAME], summary="", created_at=timezone.now()
@@ -145,7 +161,7 @@ class _Changes:
         self.names.append(row)
         if best:
             self.merged.append((row, entity))
-            return entity_id
+            return entity_id, named
         self.entities.append(entity)
         doubts: dict[UUID, float] = {}
         for each in alike:
@@ -153,7 +169,7 @@ class _Changes:
         for other_id, score in list(doubts.items())[:DOUBTS]:
             one, other = sorted((entity_id, other_id))
             self.doubts.append(Doubt(tenant_id=self.tenant_id, one_id=one, other_id=other, likeness=score))
-        return entity_id
+        return entity_id, named
 
     def save(self) -> None:
         """One statement for each kind of row, those first that others point to."""
@@ -178,22 +194,22 @@ class _Changes:
         Doubt.objects.bulk_create(self.doubts)
 
 
-def _known(tenant_id: UUID, wanted: Collection[Named]) -> dict[Named, UUID]:
+def _known(tenant_id: UUID, wanted: Collection[Named]) -> dict[Named, Meant]:
     """The entities, kept from vanishing until the transaction ends, of names that are known, perhaps as another kind."""
     rows = fetch_prepared(KNOWN, {"tenant": tenant_id, "normals": sorted({each for each, _ in wanted})})
-    by_name = {(name, kind): entity_id for name, kind, entity_id in rows}
-    found: dict[Named, UUID] = {}
+    by_name = {(name, kind): Meant(entity_id, name_id) for name, kind, entity_id, name_id in rows}
+    found: dict[Named, Meant] = {}
     for name, kind in wanted:
         kinds = (kind, *sorted(COMPATIBLE.get(kind, ())))
-        entity_id = next((by_name[name, each] for each in kinds if (name, each) in by_name), None)
-        if entity_id:
-            found[name, kind] = entity_id
+        meant = next((by_name[name, each] for each in kinds if (name, each) in by_name), None)
+        if meant:
+            found[name, kind] = meant
     return found
 
 
 def _compare(
     tenant_id: UUID, wanted: Mapping[Named, str], embed: Embed | None
-) -> tuple[dict[Named, UUID], dict[Named, dict[Named, float]]]:
+) -> tuple[dict[Named, Meant], dict[Named, dict[Named, float]]]:
     """The entities of names that share a key with a wanted one, and how like these they and each other are.
 
     Only likenesses from DOUBTFUL to 1 are given.
@@ -202,8 +218,8 @@ def _compare(
     rows = fetch_prepared(
         WITH_KEY, {"tenant": tenant_id, "keys": sorted(set[str]().union(*keys.values())), "limit": COMPARED}
     )
-    owners = {(name, kind): entity_id for name, kind, _, entity_id in rows}
-    spelt = {**wanted, **{(name, kind): written for name, kind, written, _ in rows}}
+    owners = {(name, kind): Meant(entity_id, name_id) for name, kind, _, entity_id, name_id in rows}
+    spelt = {**wanted, **{(name, kind): written for name, kind, written, *_ in rows}}
     by_key: dict[str, list[Named]] = defaultdict(list)
     for named in sorted({*keys, *owners}):
         for key in keys.get(named) or sounds(named[0]):

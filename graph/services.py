@@ -13,15 +13,15 @@ from django.utils import timezone
 from graph.extraction import FUNCTIONAL, Extraction
 from graph.models import Entity, EntityName, Mention, Reading, Relation
 from graph.names import normal
-from graph.resolution import Embed, Named, held, name_entity, resolve, take_turns
+from graph.resolution import Embed, Meant, Named, held, name_entity, resolve, take_turns
 from memos_project.db import tenant_scope
 from memos_project.errors import Conflict, InvalidInput, NotFound
 
 # What is an entity wherever it is named; of the rest what something is said of.
 LASTING = frozenset({"person", "organisation", "place", "product", "event", "thing"})
 
-type Said = tuple[UUID, str, UUID, bool, datetime, datetime | None]
-"""What makes a relation itself: subject, predicate, object, negated, from, to."""
+type Said = tuple[Meant, str, Meant, bool, datetime, datetime | None]
+"""What makes a relation itself: subject and object by their names, predicate, negated, from, to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class _Text:
             if (plain := normal(concept)) and plain not in named.values():
                 self.names[concept, Entity.Kind.CONCEPT] = (plain, Entity.Kind.CONCEPT)
 
-    def mentions(self, entities: Mapping[Named, UUID]) -> Iterator[tuple[UUID, int, int, str]]:
+    def mentions(self, entities: Mapping[Named, Meant]) -> Iterator[tuple[Meant, int, int, str]]:
         """Entities with where and how they are mentioned; a concept's place is not told."""
         for each in self.extraction.mentions:
             if (each.name, each.kind) in self.names:
@@ -85,22 +85,22 @@ class _Text:
             if kind == Entity.Kind.CONCEPT:
                 yield entities[named], 0, 0, name
 
-    def relations(self, entities: Mapping[Named, UUID]) -> dict[Said, float]:
+    def relations(self, entities: Mapping[Named, Meant]) -> dict[Said, float]:
         """What is said of entities, and how surely."""
-        ids = {
+        meant = {
             name: entities[named]
             for (name, kind), named in reversed(self.names.items())
             if kind != Entity.Kind.CONCEPT
         }
         said: dict[Said, float] = {}
-        last: dict[tuple[UUID, str, datetime], Said] = {}
+        last: dict[tuple[Meant, str, datetime], Said] = {}
         for each in self.extraction.statements:
-            subject, object_ = ids.get(each.subject), ids.get(each.object)
+            subject, object_ = meant.get(each.subject), meant.get(each.object)
             start = each.valid_from or self.source.occurred_at
             if (
                 subject
                 and object_
-                and subject != object_
+                and subject.entity_id != object_.entity_id
                 and (each.valid_to is None or each.valid_to > start)
             ):
                 if each.predicate in FUNCTIONAL and not each.negated:
@@ -113,26 +113,27 @@ class _Text:
         return said
 
 
-def _learn_mentions(tenant_id: UUID, texts: Sequence[_Text], entities: Mapping[Named, UUID]) -> None:
+def _learn_mentions(tenant_id: UUID, texts: Sequence[_Text], entities: Mapping[Named, Meant]) -> None:
     memory_ids = [each.source.memory_id for each in texts]
     former = list(Mention.objects.filter(memory_id__in=memory_ids).values_list("pk", flat=True))
     Mention.objects.bulk_create(
         Mention(
             tenant_id=tenant_id,
             memory_id=each.source.memory_id,
-            entity_id=entity_id,
+            entity_id=meant.entity_id,
+            name_id=meant.name_id,
             start=start,
             end=end,
             text=text[:500],
         )
         for each in texts
-        for entity_id, start, end, text in each.mentions(entities)
+        for meant, start, end, text in each.mentions(entities)
     )
-    # After the new ones: an entity goes with its last mention.
+    # After the new ones: an entity and a name go with their last mention.
     Mention.objects.filter(pk__in=former).delete()
 
 
-def _learn_relations(tenant_id: UUID, texts: Sequence[_Text], entities: Mapping[Named, UUID]) -> None:
+def _learn_relations(tenant_id: UUID, texts: Sequence[_Text], entities: Mapping[Named, Meant]) -> None:
     said = {
         (each.source.memory_id, key): sure for each in texts for key, sure in each.relations(entities).items()
     }
@@ -142,10 +143,10 @@ def _learn_relations(tenant_id: UUID, texts: Sequence[_Text], entities: Mapping[
     for row in Relation.objects.filter(memory_id__in=memory_ids, unlearned_at=None).order_by(
         "learned_at", "pk"
     ):
-        key = (
-            row.memory_id,
-            (row.subject_id, row.predicate, row.object_id, row.negated, row.valid_from, row.valid_to),
-        )
+        # 0: nobody knows by which name
+        subject = Meant(row.subject_id, row.subject_name_id or 0)
+        object_ = Meant(row.object_id, row.object_name_id or 0)
+        key = (row.memory_id, (subject, row.predicate, object_, row.negated, row.valid_from, row.valid_to))
         if key in said and key not in held:
             held.add(key)
         else:  # not said any more, or the same again since two entities became one
@@ -155,8 +156,9 @@ def _learn_relations(tenant_id: UUID, texts: Sequence[_Text], entities: Mapping[
         Relation.objects.filter(pk__in=gone).update(unlearned_at=now)
     Relation.objects.bulk_create(
         Relation(
-            tenant_id=tenant_id, memory_id=memory_id, subject_id=subject, predicate=predicate, object_id=object_,
-            negated=negated, valid_from=start, valid_to=end, confidence=confidence, learned_at=now,
+            tenant_id=tenant_id, memory_id=memory_id, predicate=predicate,
+            subject_id=subject.entity_id, subject_name_id=subject.name_id,
+            object_id=object_.entity_id, object_name_id=object_.name_id, negated=negated, valid_from=start, valid_to=end, confidence=confidence, learned_at=now,
         )
         for (memory_id, (subject, predicate, object_, negated, start, end)), confidence in said.items()
         if (memory_id, (subject, predicate, object_, negated, start, end)) not in held
@@ -173,8 +175,17 @@ def end_relation(tenant_id: UUID, relation_id: UUID, *, at: datetime) -> Relatio
             raise Conflict("It can end only after it began.", field="at")
         return Relation.objects.create(
             tenant_id=tenant_id, subject_id=ended.subject_id, predicate=ended.predicate, object_id=ended.object_id,
+            subject_name_id=ended.subject_name_id, object_name_id=ended.object_name_id,
             negated=True, valid_from=at, confidence=1.0, learned_at=timezone.now(),
         )  # fmt: skip
+
+
+def confirm_relation(tenant_id: UUID, relation_id: UUID, *, actor: str) -> None:
+    """Vouch for what a memory says: it is certain from now on, for as long as the memory says so."""
+    with tenant_scope(tenant_id):
+        known = Relation.objects.filter(pk=relation_id, unlearned_at=None)
+        if not known.update(confidence=1.0, confirmed_by=actor):
+            raise NotFound("There is no such relation.")
 
 
 def describe(tenant_id: UUID, entity_id: UUID, *, name: str, summary: str) -> None:
@@ -195,4 +206,6 @@ def describe(tenant_id: UUID, entity_id: UUID, *, name: str, summary: str) -> No
             raise Conflict("Another entity has this name: merge them, if they are one.", field="name")
         if not owner:
             name_entity(tenant_id, entity_id, kind, name)
+        elif name != rows[entity_id].name:
+            EntityName.objects.filter(pk=owner.pk).update(name=name, given=True)
         Entity.objects.filter(pk=entity_id).update(name=name, summary=summary)

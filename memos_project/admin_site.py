@@ -142,6 +142,13 @@ UNFOLD: dict[str, Any] = {
                         active=_pages_of("graph_merge"),
                     ),
                     _item(
+                        "Splits",
+                        "call_split",
+                        "graph_split_changelist",
+                        _may("graph.view_split"),
+                        active=_pages_of("graph_split"),
+                    ),
+                    _item(
                         "Unread",
                         "mark_email_unread",
                         "memories_readjob_changelist",

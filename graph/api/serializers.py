@@ -106,6 +106,17 @@ class MergeOutput(serializers.Serializer[Any]):
     entity = EntityOutput()
 
 
+class SplitInput(serializers.Serializer[Any]):
+    names = serializers.ListField(
+        child=StrictCharField(max_length=200), min_length=1, max_length=100, help_text="Some of its names."
+    )
+
+
+class SplitOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField(help_text="By which it can be undone.")
+    entity = EntityOutput(help_text="The new one.")
+
+
 class DoubtOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     one = EntityOutput()

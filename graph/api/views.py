@@ -129,6 +129,32 @@ class UndoView(TenantView):
         return Response(asdict(queries.get_entity(tenant.id, entity.pk)), status=201)
 
 
+class SplitView(TenantView):
+    @extend_schema(
+        operation_id="entities_split",
+        parameters=[TENANT_ID],
+        request=s.SplitInput,
+        responses={201: s.SplitOutput},
+    )
+    def post(self, request: Request, entity_id: UUID) -> Response:
+        """Make an entity of its own of some of its names, with all that is said under them; it can be undone."""
+        tenant, data = self.tenant(), validated(s.SplitInput, request.data)
+        done = merging.split(tenant.id, entity_id, data["names"], actor=self.actor)
+        entity = asdict(queries.get_entity(tenant.id, done.made_id))
+        return Response({"id": done.pk, "entity": entity}, status=201)
+
+
+class UndoSplitView(TenantView):
+    @extend_schema(
+        operation_id="splits_undo", parameters=[TENANT_ID], request=None, responses={201: s.EntityOutput}
+    )
+    def post(self, request: Request, split_id: UUID) -> Response:
+        """Make one again what was split; answers the entity that has all the names again."""
+        tenant = self.tenant()
+        entity = merging.undo_split(tenant.id, split_id)
+        return Response(asdict(queries.get_entity(tenant.id, entity.pk)), status=201)
+
+
 class DoubtsView(TenantView):
     @extend_schema(operation_id="doubts_list", parameters=[s.PageParams], responses=s.DoubtPage)
     def get(self, request: Request) -> Response:

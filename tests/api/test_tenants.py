@@ -24,7 +24,7 @@ from memos_project.db import tenant_scope
 from memos_project.redis import client
 from tests.factories import Api, make_key, saying, statement
 
-MARK = "zebrafinch"  # in every text of the other tenant, and sent by nobody
+MARK = "zebrafinch"  # in every text of the other tenant, and in no answer
 
 # Addresses that tell nothing of any tenant, or are checked elsewhere (the admin has a login of its own).
 PUBLIC = {"", "health", "metrics", "v1/schema", "docs"}
@@ -69,6 +69,8 @@ METHODS = {
     "graph/related/<uuid:node_id>": "GET",
     "graph/path/<uuid:start>/<uuid:end>": "GET",
     "v1/merges/<uuid:merge_id>/undo": "POST",
+    "v1/entities/<uuid:entity_id>/split": "POST",
+    "v1/splits/<uuid:split_id>/undo": "POST",
     "v1/relations/<uuid:relation_id>/end": "POST",
     "v1/doubts": "GET",
     "v1/doubts/<uuid:doubt_id>": "POST",
@@ -92,6 +94,7 @@ PLACES = {
     "start": "entity",
     "end": "memory",
     "merge_id": "merge",
+    "split_id": "split",
     "relation_id": "relation",
     "doubt_id": "doubt",
 }
@@ -148,6 +151,9 @@ def theirs(other_tenant, remember, indexed):
         entities = list(Entity.objects.order_by("pk").values_list("pk", flat=True))
         relation = Relation.objects.values_list("pk", flat=True)[0]
         merge = merging.merge(other_tenant.id, entities[0], entities[-1], actor="test")
+        split = merging.split(
+            other_tenant.id, entities[0], [Entity.objects.get(pk=entities[0]).name], actor="test"
+        )
         doubt = Doubt.objects.create(
             tenant_id=other_tenant.id, one_id=entities[0], other_id=entities[1], likeness=0.9
         )
@@ -168,6 +174,7 @@ def theirs(other_tenant, remember, indexed):
         "token": [token],
         "entity": [str(each) for each in entities],
         "merge": [str(merge.pk)],
+        "split": [str(split.pk)],
         "relation": [str(relation)],
         "doubt": [str(doubt.pk)],
     }
@@ -178,7 +185,7 @@ def dump(tenant):
         rows = {}
         for table in ("memories_memory", "memories_conversation", "memories_memoryversion", "memories_memoryvector", "memories_posting",
                       "memories_indexjob", "memories_auditentry", "graph_entity", "graph_entityname", "graph_mention",
-                      "graph_relation", "graph_merge", "graph_doubt"):  # fmt: skip
+                      "graph_relation", "graph_merge", "graph_split", "graph_doubt"):  # fmt: skip
             cursor.execute(f"SELECT to_jsonb(t)::text FROM {table} t ORDER BY 1")
             rows[table] = cursor.fetchall()
     rows["redis"] = sorted(
@@ -243,7 +250,7 @@ def test_nothing_of_another_tenant_is_told_or_changed(api, other_tenant, theirs,
         body = {"content": f"Ours {number}.", "query": "Which bird sings?", "value": 1, "model": "m",
                 "messages": [{"role": "user", "content": "Hi"}], "response": 1, "semantic": batch, "scope": "tenant",
                 "keys": ["k"], "part": "observations", "area": "private", "agent": "ours", "lease": 5, "location": 1, "same": batch,
-                "other": theirs["entity"][number % 2],
+                "other": theirs["entity"][number % 2], "names": [f"{MARK} Ada"],
                 **filled(some)}  # fmt: skip
         body = (
             {address.split("/")[-1]: [body]} if batch and address in ("v1/memories", "v1/messages") else body

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.urls import reverse
 
-from graph import queries, services
-from graph.models import Doubt, Entity, Merge
+from graph import merging, queries, services
+from graph.models import Doubt, Entity, Merge, Split
 from graph.services import Source
 from memories.models import ReadJob
 from memos_project.db import tenant_scope
@@ -79,6 +79,24 @@ def test_doubts_are_settled_and_merges_undone(curator, tenant, known):
     assert doubt.state == Doubt.State.DIFFERENT
 
 
+def test_names_are_split_off_and_it_is_undone(curator, tenant, known):
+    with tenant_scope(tenant.id):
+        one, other = Entity.objects.filter(kind="person").order_by("pk")
+    merging.merge(tenant.id, one.pk, other.pk, actor="test")
+    page = text(curator, "graph_entity_split", one.pk)
+    assert "moved 1." in page
+    names = {each.name: each.pk for each in queries.names_of(tenant.id, one.pk)}
+    answer = curator.post(url("graph_entity_split", one.pk), {"names": [*names.values()]})
+    assert "One of its names must be left to it." in answer.content.decode()
+    curator.post(url("graph_entity_split", one.pk), {"names": [names["Ada Lovelace"]]})
+    with tenant_scope(tenant.id):
+        [split] = Split.objects.all()
+    assert queries.get_entity(tenant.id, split.made_id).names == ["Ada Lovelace"]
+    assert "Ada Lovelace" in text(curator, "graph_split_changelist")
+    act(curator, "graph_split_changelist", "undo", split)
+    assert queries.get_entity(tenant.id, one.pk).names == [*names]
+
+
 def test_what_could_not_be_read_is_tried_again(curator, tenant, remember, indexed):
     remember("Something.")
     indexed()
@@ -100,6 +118,7 @@ def test_a_viewer_looks_and_changes_nothing(tenant, known):
     assert "Ada" in text(viewer, "graph_entity_changelist")
     act(viewer, "graph_doubt_changelist", "same", doubt)
     assert viewer.post(url("graph_entity_change", ada.pk), {"name": "X", "summary": ""}).status_code == 403
+    assert viewer.post(url("graph_entity_split", ada.pk), {"names": []}).status_code == 403
     with tenant_scope(tenant.id):
         assert Doubt.objects.get().state == Doubt.State.OPEN
         assert Entity.objects.get(pk=ada.pk).name == "Ada"

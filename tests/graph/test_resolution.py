@@ -19,7 +19,7 @@ from graph.resolution import ACTOR, COMPARED, DOUBTS, resolve
 from graph.services import Source
 from memories import services as memories
 from memos_project.db import tenant_scope
-from memos_project.errors import Conflict, NotFound
+from memos_project.errors import Conflict, InvalidInput, NotFound
 from tests.factories import saying, statement
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +33,7 @@ def named(tenant):
     def named(*names: str, kind: str = "person", of=tenant, embed=None) -> list[UUID]:
         with tenant_scope(of.id):
             found = resolve(of.id, [(name, kind) for name in names], embed=embed)
-        return [found[normal(name), kind] for name in names]
+        return [found[normal(name), kind].entity_id for name in names]
 
     return named
 
@@ -232,8 +232,8 @@ class TestAtOnce:
             together.wait(10)
             try:
                 with tenant_scope(tenant.id):
-                    [entity_id] = resolve(tenant.id, [(name, "organisation")]).values()
-                return entity_id
+                    [meant] = resolve(tenant.id, [(name, "organisation")]).values()
+                return meant.entity_id
             finally:
                 connection.close()
 
@@ -362,14 +362,55 @@ class TestUndo:
         assert named("Anna", "Ben", "Cleo") == [one, other, third]
 
     def test_what_was_forgotten_meanwhile_stays_forgotten(self, tenant, say, named, rows):
-        memory_id = say("Anna", "Ben")
+        memory_ids = [say("Anna", "Ben"), say("Anna", "Eve")]
         say("Cleo", "Dan")
         kept, dropped = named("Cleo", "Anna")
         done = merging.merge(tenant.id, kept, dropped, actor="ann")
-        memories.forget(tenant, memory_id, actor="test")
+        memories.forget(tenant, memory_ids[0], actor="test")
         entity = merging.undo_merge(tenant.id, done.pk, actor="ann")
         assert entity.pk == dropped
-        assert rows(Mention, entity_id=dropped) == rows(Relation, subject_id=dropped) == []
+        assert [row.memory_id for row in rows(Mention, entity_id=dropped)] == memory_ids[1:]
+        assert [row.memory_id for row in rows(Relation, subject_id=dropped)] == memory_ids[1:]
+
+    def test_what_was_learned_under_its_names_since_comes_back(self, tenant, say, named, rows):
+        say("Cleo", "Dan")
+        say("Anna", "Ben")
+        kept, dropped = named("Cleo", "Anna")
+        done = merging.merge(tenant.id, kept, dropped, actor="ann")
+        hers, its = say("anna", "Dan"), say("Cleo", "Ben")
+        both = say("Anna", "Cleo")
+        merging.undo_merge(tenant.id, done.pk, actor="ann")
+        assert {row.memory_id for row in rows(Mention, entity_id=dropped)} >= {hers, both}
+        assert {row.memory_id for row in rows(Relation, subject_id=dropped)} >= {hers}
+        assert its not in {row.memory_id for row in rows(Mention, entity_id=dropped)}
+        assert {row.memory_id for row in rows(Relation, subject_id=kept)} >= {its}
+
+    def test_so_it_does_of_a_merge_that_resolution_made(self, tenant, say, rows):
+        names = ("Microsoft", "Mircosoft")
+        kinds = dict.fromkeys(names, "organisation")
+        memory_ids = [say(name, "Ben", **kinds) for name in names * 2]
+        [done] = rows(Merge)
+        entity = merging.undo_merge(tenant.id, done.pk, actor="ann")
+        assert entity.name == "Mircosoft"
+        for pk, mine in ((entity.pk, memory_ids[1::2]), (done.kept_id, memory_ids[::2])):
+            assert [row.memory_id for row in rows(Mention, entity_id=pk)] == mine
+            assert [row.memory_id for row in rows(Relation, subject_id=pk)] == mine
+        assert [row.name for row in rows(EntityName, entity_id=done.kept_id)] == ["Microsoft"]
+
+    def test_a_record_of_the_past_tells_no_names(self, tenant, say, named, rows):
+        say("Cleo", "Anna")
+        done = merging.merge(tenant.id, *named("Cleo", "Anna"), actor="ann")
+        entity = merging.undo_merge(tenant.id, done.pk, actor="ann")
+        assert rows(Merge)[0].dropped == {"id": str(entity.pk)}
+
+    def test_a_curators_words_go_back_as_well(self, tenant, named, rows):
+        kept, dropped = named("Cleo", "Anna")
+        with tenant_scope(tenant.id):
+            Entity.objects.filter(pk=dropped).update(summary="A friend.")
+        done = merging.merge(tenant.id, kept, dropped, actor="ann")
+        assert rows(Entity)[0].summary == "A friend."
+        merging.undo_merge(tenant.id, done.pk, actor="ann")
+        assert {row.pk: row.summary for row in rows(Entity)} == {kept: "", dropped: "A friend."}
 
     def test_they_are_not_asked_about_again(self, tenant, doubt, rows):
         done = merging.decide(tenant.id, doubt.pk, same=True, actor="ann")
@@ -409,6 +450,102 @@ class TestUndo:
             return [row for row in rows if {row["one_id"], row["other_id"]} not in ends]
 
         assert others(after.pop("Doubt")) == others(before.pop("Doubt"))
+        assert after == before
+
+
+class TestSplit:
+    @pytest.fixture
+    def two(self, tenant, say, named):
+        """Ada and the countess, whom all take for one."""
+        say("Ada", "Ben")
+        say("Countess", "Ben")
+        one, other = named("Ada", "Countess")
+        merging.merge(tenant.id, one, other, actor="ann")
+        say("Countess", "Cleo")
+        say("Cleo", "Ada")
+        return one
+
+    def test_names_with_all_that_is_said_under_them(self, tenant, say, two, named, rows):
+        before = state(tenant)
+        said = [row.memory_id for row in rows(Mention, text="Countess")]
+        done = merging.split(tenant.id, two, ["countess"], actor="ann")
+        assert (named("Ada"), named("Countess")) == ([two], [done.made_id])
+        [made] = rows(Entity, pk=done.made_id)
+        assert (made.name, made.kind) == ("Countess", "person")
+        assert [row.memory_id for row in rows(Mention, entity_id=made.pk)] == said
+        assert [row.memory_id for row in rows(Relation, subject_id=made.pk)] == said
+        assert {row.text for row in rows(Mention, entity_id=two)} == {"Ada"}
+        [settled] = rows(Doubt)
+        assert ({settled.one_id, settled.other_id}, settled.state) == ({two, made.pk}, "different")
+        merging.undo_split(tenant.id, done.pk)
+        assert state(tenant) == before
+        with pytest.raises(Conflict):
+            merging.undo_split(tenant.id, done.pk)
+
+    def test_what_is_learned_since_is_of_who_has_the_name(self, tenant, say, two, rows):
+        done = merging.split(tenant.id, two, ["Countess"], actor="ann")
+        memory_id = say("Countess", "Dora")
+        assert rows(Mention, entity_id=done.made_id, memory_id=memory_id)
+        merging.undo_split(tenant.id, done.pk)
+        assert rows(Mention, entity_id=two, memory_id=memory_id)
+
+    def test_the_name_it_was_called_by(self, tenant, two, rows):
+        done = merging.split(tenant.id, two, ["Ada"], actor="ann")
+        assert [row.name for row in rows(Entity, pk__in=[two, done.made_id])] == ["Countess", "Ada"]
+        merging.undo_split(tenant.id, done.pk)
+        assert [row.name for row in rows(Entity, pk=two)] == ["Ada"]
+
+    def test_a_merge_of_what_was_split_off_can_be_undone(self, tenant, two, rows):
+        [merge] = rows(Merge)
+        done = merging.split(tenant.id, two, ["Countess"], actor="ann")
+        entity = merging.undo_merge(tenant.id, merge.pk, actor="ann")
+        assert [row.entity_id for row in rows(EntityName, name="Countess")] == [entity.pk]
+        assert rows(Entity, pk=done.made_id) == []  # nothing was its own
+
+    def test_a_split_and_a_merge_undone_out_of_order(self, tenant, two, named, rows):
+        [third] = named("Somebody Else")
+        split = merging.split(tenant.id, two, ["Countess"], actor="ann")
+        merge = merging.merge(tenant.id, third, split.made_id, actor="ann")
+        with pytest.raises(Conflict):
+            merging.undo_split(tenant.id, split.pk)
+        merging.undo_merge(tenant.id, merge.pk, actor="ann")
+        merging.undo_split(tenant.id, split.pk)
+        assert named("Ada", "Countess") == [two, two]
+
+    def test_what_cannot_be_split(self, tenant, other_tenant, two):
+        for of, pk, names, error in (
+            (tenant, two, ["Ada", "Countess"], Conflict),
+            (tenant, two, ["Ada", "Ben"], InvalidInput),
+            (tenant, two, ["?"], InvalidInput),
+            (tenant, uuid4(), ["Ada"], NotFound),
+            (other_tenant, two, ["Ada"], NotFound),
+        ):
+            with pytest.raises(error):
+                merging.split(of.id, pk, names, actor="ann")
+        with pytest.raises(NotFound):
+            merging.undo_split(tenant.id, uuid4())
+
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(data=st.data())
+    def test_undoing_splits_in_reverse_restores_every_row(self, tenant, say, named, data):
+        with tenant_scope(tenant.id):
+            Entity.objects.all().delete()
+        people = ["Anna Keller", "Ben", "Cleo", "Dan", "Eve"]
+        for _ in range(data.draw(st.integers(1, 6))):
+            say(*data.draw(st.lists(st.sampled_from(people), min_size=2, max_size=2, unique=True)))
+        one, *others = named(*people)
+        for other in others:
+            merging.merge(tenant.id, one, other, actor="ann")
+        before, done, left = state(tenant), [], list(people)
+        while len(left) > 1 and data.draw(st.booleans()):
+            names = data.draw(
+                st.lists(st.sampled_from(left), min_size=1, max_size=len(left) - 1, unique=True)
+            )
+            left = [name for name in left if name not in names]
+            done.append(merging.split(tenant.id, one, names, actor="ann"))
+        for each in reversed(done):
+            merging.undo_split(tenant.id, each.pk)
+        after = state(tenant)
         assert after == before
 
 
@@ -473,6 +610,78 @@ class TestForgotten:
         with tenant_scope(tenant.id):
             own.delete()
         assert [row.pk for row in rows(Entity, pk__in=[anna, ben])] == [ben]
+
+    def test_so_does_a_name(self, tenant, say, rows, named):
+        first, second = say("Anna", "Ben"), say("Annabel", "Ben")
+        kept, dropped = named("Anna", "Annabel")
+        done = merging.merge(tenant.id, kept, dropped, actor="ann")
+        third = say("Annabel", "Ben")
+        memories.forget(tenant, second, actor="test")
+        assert [row.name for row in rows(EntityName, entity_id=kept)] == ["Anna", "Annabel"]
+        memories.forget(tenant, third, actor="test")
+        assert [row.name for row in rows(EntityName, entity_id=kept)] == ["Anna"]
+        assert rows(NameKey, name_id__in=done.moved["names"]) == rows(Merge) == []
+        memories.forget(tenant, first, actor="test")
+        assert not any(state(tenant).values())
+
+    def test_the_name_it_is_called_by_is_one_that_is_left(self, tenant, say, rows, named):
+        first = say("Anna", "Ben")
+        for name in ("Annabel", "Bel", "Bel"):
+            say(name, "Ben")
+        kept, *others = named("Anna", "Annabel", "Bel")
+        for other in others:
+            merging.merge(tenant.id, kept, other, actor="ann")
+        memories.forget(tenant, first, actor="test")
+        assert [row.name for row in rows(Entity, pk=kept)] == ["Bel"]
+        told = f"{state(tenant)} {[row.dropped for row in rows(Merge)]}"
+        assert "Anna" not in told.replace("Annabel", "")
+
+    def test_a_merge_does_not_tell_it_either(self, tenant, say, rows, named):
+        first = say("Anna", "Ben")
+        say("Annabel", "Ben")
+        say("Cleo", "Ben")
+        anna, annabel, cleo = named("Anna", "Annabel", "Cleo")
+        inner = merging.merge(tenant.id, anna, annabel, actor="ann")
+        outer = merging.merge(tenant.id, cleo, anna, actor="ann")
+        memories.forget(tenant, first, actor="test")
+        assert [row.dropped["name"] for row in rows(Merge)] == ["Annabel", "Annabel"]
+        merging.undo_merge(tenant.id, outer.pk, actor="ann")
+        merging.undo_merge(tenant.id, inner.pk, actor="ann")
+        assert {row.name for row in rows(Entity)} == {"Annabel", "Ben", "Cleo"}
+        assert named("Annabel") == [annabel]
+
+    def test_not_a_name_that_a_curator_gave(self, tenant, say, rows, named):
+        first = say("Anna", "Ben")
+        say("Annabel", "Ben")
+        kept, other = named("Anna", "Annabel")
+        merging.merge(tenant.id, kept, other, actor="ann")
+        services.describe(tenant.id, kept, name="ANNA", summary="")
+        memories.forget(tenant, first, actor="test")
+        assert [row.name for row in rows(EntityName, entity_id=kept)] == ["ANNA", "Annabel"]
+
+    def test_nor_the_only_one_of_what_a_curator_describes(self, tenant, say, rows, named):
+        first = say("Anna", "Ben")
+        [anna] = named("Anna")
+        services.describe(tenant.id, anna, name="Anna", summary="A friend.")
+        memories.forget(tenant, first, actor="test")
+        assert [row.name for row in rows(EntityName)] == ["Anna"]
+
+    def test_a_denial_of_what_nobody_says_keeps_nothing(self, tenant, say, rows):
+        memory_id = say("Anna", "Ben")
+        [relation] = rows(Relation)
+        services.end_relation(tenant.id, relation.pk, at=datetime(2025, 1, 1, tzinfo=UTC))
+        memories.forget(tenant, memory_id, actor="test")
+        assert not any(state(tenant).values())
+
+    def test_a_revised_memory_lets_go_of_names(self, tenant, say, rows, named):
+        memory_id = say("Anna", "Ben")
+        say("Annabel", "Ben")
+        kept, other = named("Anna", "Annabel")
+        merging.merge(tenant.id, kept, other, actor="ann")
+        with tenant_scope(tenant.id):
+            said = saying(statement("Annabel", "knows", "Cleo", THEN))
+            services.learn(tenant.id, [(Source(memory_id, "other", THEN), said)])
+        assert [row.name for row in rows(EntityName, entity_id=kept)] == ["Annabel"]
 
     def test_so_do_the_records_of_what_was_merged_into_it(self, tenant, say, named, rows):
         memory_ids = [say("Anna", "Ben"), say("Cleo", "Dan")]

@@ -213,6 +213,7 @@ def learn_something(tenant, memory_id):
     graph.learn(tenant.id, [(source, saying(*said))])
     ids = {row.name: row.pk for row in Entity.objects.all()}
     merging.merge(tenant.id, ids["Berlin"], ids["Rome"], actor="test")
+    merging.split(tenant.id, ids["Berlin"], ["Rome"], actor="test")
 
 
 @pytest.fixture
