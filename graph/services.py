@@ -13,7 +13,7 @@ from django.utils import timezone
 from graph.extraction import FUNCTIONAL, Extraction
 from graph.models import Entity, EntityName, Mention, Reading, Relation
 from graph.names import normal
-from graph.resolution import Embed, Meant, Named, held, name_entity, resolve, take_turns
+from graph.resolution import Meant, Named, Unclear, held, name_entity, resolve, take_turns
 from memos_project.db import tenant_scope
 from memos_project.errors import Conflict, InvalidInput, NotFound
 
@@ -33,13 +33,14 @@ class Source:
     occurred_at: datetime
 
 
-def learn(tenant_id: UUID, read: Sequence[tuple[Source, Extraction]], *, embed: Embed | None = None) -> None:
+def learn(tenant_id: UUID, read: Sequence[tuple[Source, Extraction]]) -> list[Unclear]:
     """Hold exactly what these memories' texts say now, in a number of statements that does not depend on theirs.
 
     What a memory said before and does not say any more is unlearned: known in the past, and in the present no more.
+    Answers what a comparison of meanings may find in doubt, which is no work for a transaction.
     """
     texts = [_Text(source, extraction) for source, extraction in read]
-    entities = resolve(tenant_id, {pair for each in texts for pair in each.names}, embed=embed)
+    entities, unclear = resolve(tenant_id, {pair for each in texts for pair in each.names})
     _learn_mentions(tenant_id, texts, entities)
     _learn_relations(tenant_id, texts, entities)
     Reading.objects.bulk_create(
@@ -57,6 +58,7 @@ def learn(tenant_id: UUID, read: Sequence[tuple[Source, Extraction]], *, embed: 
         unique_fields=["memory"],
         update_fields=["content_hash", "extractor", "read_at"],
     )
+    return unclear
 
 
 class _Text:

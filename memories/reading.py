@@ -22,9 +22,11 @@ from psycopg_pool import PoolTimeout
 
 from graph import services as graph
 from graph.extraction import Extraction, Passage, get_extractor
-from graph.resolution import take_turns
+from graph.resolution import BY_MODEL, MEANS_THE_SAME, Unclear, raise_doubts, take_turns
 from graph.services import Source
+from memories.embeddings import get_embedder
 from memories.models import IndexJob, Memory, ReadJob
+from memories.retrieval import active_model
 from memos_project.db import fetch_prepared, send_prepared, tenant_scope
 from memos_project.redis import client
 from memos_project.tenancy.models import Tenant
@@ -154,26 +156,38 @@ def _read(tenant_id: UUID, claims: Sequence[Claim]) -> int:
         memory.pk: (memory, _placed(memory, found))
         for memory, found in zip(memories, extractions, strict=True)
     }
+    said = {
+        pk: (Source(pk, memory.content_hash, memory.occurred_at), found)
+        for pk, (memory, found) in read.items()
+    }
     with tenant_scope(tenant_id):
         take_turns(tenant_id)
         present = dict(
             fetch_prepared(HOLD_MEMORIES, {"tenant": tenant_id, "ids": [each.memory_id for each in claims]})
         )
-        same = {pk: each for pk, each in read.items() if present.get(pk) == each[0].content_hash}
-        graph.learn(
-            tenant_id,
-            [
-                (Source(pk, memory.content_hash, memory.occurred_at), found)
-                for pk, (memory, found) in same.items()
-            ],
-        )
+        same = {pk: each for pk, each in said.items() if present.get(pk) == each[0].content_hash}
+        unclear = graph.learn(tenant_id, [*same.values()])
         done = {
             each.memory_id: each.content_hash
             for each in claims
-            if each.memory_id in same or each.memory_id not in read
+            if each.memory_id in same or each.memory_id not in said
         }
         send_prepared(FINISH, {"tenant": tenant_id, "ids": [*done], "hashes": [*done.values()]})
+    _doubt_by_meaning(tenant_id, unclear)
     return len(same)
+
+
+def _doubt_by_meaning(tenant_id: UUID, unclear: Sequence[Unclear]) -> None:
+    """Ask a curator about entities whose names mean the same, by the model with which that was measured."""
+    spec = active_model().spec
+    if not unclear or spec.name != BY_MODEL:
+        return
+    names = sorted({name for each in unclear for name in (each.one_name, each.other_name)})
+    encodings = get_embedder(spec).encode(names)
+    meant = {name: each.vector for name, each in zip(names, encodings, strict=True)}
+    alike = [each for each in unclear if meant[each.one_name] @ meant[each.other_name] >= MEANS_THE_SAME]
+    if alike:
+        raise_doubts(tenant_id, alike)
 
 
 def _passage(memory: Memory) -> Passage:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from threading import Barrier
 from uuid import UUID, uuid4
 
-import numpy as np
 import pytest
 from django.db import connection
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from graph import merging, services
 from graph.models import Doubt, Entity, EntityName, Mention, Merge, NameKey, Relation
 from graph.names import normal, sounds
-from graph.resolution import ACTOR, COMPARED, DOUBTS, resolve
+from graph.resolution import ACTOR, COMPARED, DOUBTS, raise_doubts, resolve
 from graph.services import Source
 from memories import services as memories
 from memos_project.db import tenant_scope
@@ -30,9 +29,9 @@ THEN = datetime(2024, 5, 1, tzinfo=UTC)
 def named(tenant):
     """The entities of names, in order."""
 
-    def named(*names: str, kind: str = "person", of=tenant, embed=None) -> list[UUID]:
+    def named(*names: str, kind: str = "person", of=tenant) -> list[UUID]:
         with tenant_scope(of.id):
-            found = resolve(of.id, [(name, kind) for name in names], embed=embed)
+            found = resolve(of.id, [(name, kind) for name in names]).meant
         return [found[normal(name), kind].entity_id for name in names]
 
     return named
@@ -116,14 +115,16 @@ class TestResolve:
 
     def test_a_name_read_as_another_kind(self, tenant):
         with tenant_scope(tenant.id):
-            [known] = resolve(tenant.id, [("Acme", "organisation")]).values()
-            found = resolve(tenant.id, [("acme", "product"), ("Acme", "person"), ("ACME", "thing")])
+            [known] = resolve(tenant.id, [("Acme", "organisation")]).meant.values()
+            found = resolve(tenant.id, [("acme", "product"), ("Acme", "person"), ("ACME", "thing")]).meant
         assert found["acme", "product"] == found["acme", "thing"] == known
         assert found["acme", "person"] != known
 
     def test_kinds_in_one_call(self, tenant, rows):
         with tenant_scope(tenant.id):
-            found = resolve(tenant.id, [("Acme", "thing"), ("Acme", "product"), ("Acme", "organisation")])
+            found = resolve(
+                tenant.id, [("Acme", "thing"), ("Acme", "product"), ("Acme", "organisation")]
+            ).meant
         assert len({*found.values()}) == 1
         assert [row.kind for row in rows(Entity)] == ["organisation"]
 
@@ -144,8 +145,8 @@ class TestResolve:
 
     def test_names_of_nothing(self, tenant, rows):
         with tenant_scope(tenant.id):
-            assert resolve(tenant.id, [("...", "person"), ("", "thing"), ("?", "thing")]) == {}
-            assert resolve(tenant.id, []) == {}
+            assert resolve(tenant.id, [("...", "person"), ("", "thing"), ("?", "thing")]) == ({}, [])
+            assert resolve(tenant.id, []) == ({}, [])
         assert rows(Entity) == []
 
     def test_long_names(self, named):
@@ -183,25 +184,39 @@ class TestResolve:
 
 
 class TestMeaning:
-    @staticmethod
-    def embed(calls):
-        def embed(texts):
-            calls.append(list(texts))
-            return np.ones((len(texts), 1), np.float32)
+    ALIKE = ("Adobe Photoshop", "Photoshop")
 
-        return embed
+    @pytest.fixture
+    def unclear(self, tenant):
+        def unclear(*names: str, kind: str = "product"):
+            with tenant_scope(tenant.id):
+                return resolve(tenant.id, [(name, kind) for name in names]).unclear
 
-    def test_what_is_written_and_meant_alike_is_a_doubt(self, named, rows):
-        calls = []
-        named("Adobe Photoshop", "Photoshop", "Frankfurt", kind="product", embed=self.embed(calls))
-        assert calls == [["Adobe Photoshop", "Photoshop"]]
-        assert len(rows(Doubt)) == 1
-        assert len(rows(Entity)) == 3
+        return unclear
 
-    def test_not_of_people_nor_of_other_numbers(self, named, rows):
-        named("Julian Meyer", "Juliane Meyer", embed=self.embed([]))
-        named("GPT-4", "GPT-5", kind="product", embed=self.embed([]))
+    def test_what_is_written_somewhat_alike_may_be_asked_about(self, tenant, unclear, rows):
+        found = unclear(*self.ALIKE, "Frankfurt")
+        assert {name for each in found for name in (each.one_name, each.other_name)} == {*self.ALIKE}
+        raise_doubts(tenant.id, found)
+        raise_doubts(tenant.id, found)
+        [doubt] = rows(Doubt)
+        assert {doubt.one_id, doubt.other_id} == {found[0].one, found[0].other}
+
+    def test_beside_one_that_is_known(self, unclear):
+        assert unclear(self.ALIKE[0]) == []
+        assert [each[2:] for each in unclear(self.ALIKE[1])] == [(self.ALIKE[1], self.ALIKE[0])]
+        assert unclear(self.ALIKE[1]) == []
+
+    def test_not_about_what_is_gone_or_another_tenants(self, tenant, other_tenant, unclear, rows):
+        found = unclear(*self.ALIKE)
+        raise_doubts(other_tenant.id, found)
+        with tenant_scope(tenant.id):
+            Entity.objects.filter(pk=found[0].one).delete()
+        raise_doubts(tenant.id, found)
         assert rows(Doubt) == []
+
+    def test_not_about_people_nor_other_numbers(self, unclear):
+        assert unclear("Julian Meyer", "Juliane Meyer", kind="person") == unclear("GPT-4", "GPT-5") == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -215,7 +230,7 @@ class TestAtOnce:
             together.wait(10)
             try:
                 with tenant_scope(tenant.id):
-                    return resolve(tenant.id, mine)
+                    return resolve(tenant.id, mine).meant
             finally:
                 connection.close()
 
@@ -232,7 +247,7 @@ class TestAtOnce:
             together.wait(10)
             try:
                 with tenant_scope(tenant.id):
-                    [meant] = resolve(tenant.id, [(name, "organisation")]).values()
+                    [meant] = resolve(tenant.id, [(name, "organisation")]).meant.values()
                 return meant.entity_id
             finally:
                 connection.close()

@@ -3,7 +3,8 @@
 import pytest
 
 from graph import queries
-from graph.models import Mention, Reading, Relation
+from graph.models import Doubt, Mention, Reading, Relation
+from graph.resolution import DOUBTFUL
 from memories import indexing, reading, services
 from memories.models import ReadJob
 from memos_project.db import tenant_scope
@@ -107,6 +108,12 @@ class TestReading:
         assert reading.drain(tenant.id) == 0
         assert homes(tenant) == []
         assert count(tenant, ReadJob) == 0
+
+    def test_names_are_compared_by_meaning_where_its_measure_is_known(self, tenant, tell, minilm):
+        tell("We drove up Mount Everest Road.", "Ada lives at Mt Everest Road.")
+        with tenant_scope(tenant.id):
+            [doubt] = Doubt.objects.all()
+        assert doubt.likeness == DOUBTFUL
 
     def test_code_is_not_read(self, tenant, tell):
         tell(SAID, kind="code")
