@@ -8,6 +8,7 @@ urlpatterns = [
     path("v1/entities/<uuid:entity_id>/timeline", views.TimelineView.as_view()),
     path("v1/entities/<uuid:entity_id>/facts", views.FactsView.as_view()),
     path("v1/entities/<uuid:entity_id>/memories", views.MemoriesView.as_view()),
+    path("v1/entities/<uuid:entity_id>/neighbourhood", views.NeighbourhoodView.as_view()),
     path("v1/entities/<uuid:entity_id>/merges", views.MergesView.as_view()),
     path("v1/entities/<uuid:entity_id>/split", views.SplitView.as_view()),
     path("v1/splits/<uuid:split_id>/undo", views.UndoSplitView.as_view()),

@@ -6,17 +6,21 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from graph import merging, queries, services, traversal
+from graph import merging, neighbourhoods, queries, services, traversal
 from graph.api import serializers as s
+from graph.api.renderers import SvgRenderer
 from graph.matching import match
 from memos_project.api.parameters import TENANT_ID
+from memos_project.api.renderers import JSONRenderer
 from memos_project.api.views import TenantView, decode_cursor, encode_cursor, validated
 
 FIRST = UUID(int=0)
+PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
 def _after(params: Mapping[str, Any]) -> UUID:
@@ -90,6 +94,33 @@ class MemoriesView(TenantView):
         rows = queries.memories_of(self.tenant().id, entity_id, after=_after(params), limit=limit + 1)
         found = [{"memory_id": memory_id, "text": text} for memory_id, text in rows]
         return Response(_page(found, limit, [memory_id for memory_id, _ in rows]))
+
+
+class NeighbourhoodView(TenantView):
+    renderer_classes = (JSONRenderer, SvgRenderer)
+
+    @extend_schema(
+        operation_id="entities_neighbourhood",
+        parameters=[s.NeighbourhoodParams],
+        responses={
+            (200, "application/json"): s.NeighbourhoodOutput,
+            (200, "image/svg+xml"): OpenApiTypes.STR,
+        },
+    )
+    def get(self, request: Request, entity_id: UUID) -> Response:
+        """What is around an entity, as JSON or, asked for as ``image/svg+xml`` or with ``format=svg``, as a picture."""
+        params = validated(s.NeighbourhoodParams, request.query_params)
+        found = neighbourhoods.around(
+            self.tenant().id,
+            entity_id,
+            depth=params.get("depth", 1),
+            limit=params.get("limit", 60),
+            ended=params.get("ended", False),
+        )
+        if isinstance(request.accepted_renderer, SvgRenderer):
+            # Opened by itself it is a document: nothing in it may ever run or be fetched.
+            return Response(found, headers={"Content-Security-Policy": PICTURE_POLICY})
+        return Response(asdict(found))
 
 
 class EndView(TenantView):

@@ -64,6 +64,7 @@ METHODS = {
     "v1/entities/<uuid:entity_id>/timeline": "GET",
     "v1/entities/<uuid:entity_id>/facts": "GET",
     "v1/entities/<uuid:entity_id>/memories": "GET",
+    "v1/entities/<uuid:entity_id>/neighbourhood": "GET",
     "v1/entities/<uuid:entity_id>/merges": "POST",
     "graph/query": "POST",
     "graph/related/<uuid:node_id>": "GET",
@@ -217,7 +218,7 @@ def requests(draw):
     }))  # fmt: skip
     params = draw(st.fixed_dictionaries({}, optional={
         "tenant_id": st.just("tenant"), "cursor": st.just("cursor"), "conversation_id": st.just("conversation"),
-        "user_id": st.just("=ann"), "limit": st.just("=5"), "area": st.just("=private"),
+        "user_id": st.just("=ann"), "limit": st.just("=5"), "area": st.just("=private"), "format": st.just("=svg"),
     }))  # fmt: skip
     return address, method, some, params, draw(st.integers(0, 9)), draw(st.booleans())
 
