@@ -1,5 +1,6 @@
 """The read path of the graph: entities, what holds of them at a moment, and what was known of it at another."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -108,6 +109,25 @@ def _facts(
     }
     with tenant_scope(tenant_id, pipelined=True):
         return [Fact(*row) for row in reversed(fetch_prepared(TIMELINE, params))]
+
+
+ENDS = f"""
+SELECT r.id, least(r.valid_to, ended.valid_from)
+FROM graph_relation r LEFT JOIN LATERAL ({ENDED}) ended ON true
+WHERE r.tenant_id = %(tenant)s AND r.id = ANY(%(ids)s)
+"""
+
+
+def ends(tenant_id: UUID, relation_ids: Sequence[UUID]) -> dict[UUID, datetime | None]:
+    """When relations end, as far as is known now."""
+    params = {
+        "tenant": tenant_id,
+        "ids": list(relation_ids),
+        "known": timezone.now(),
+        "functional": sorted(FUNCTIONAL),
+    }
+    with tenant_scope(tenant_id, pipelined=True):
+        return dict(fetch_prepared(ENDS, params))
 
 
 @dataclass(frozen=True, slots=True)

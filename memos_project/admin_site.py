@@ -128,6 +128,13 @@ UNFOLD: dict[str, Any] = {
                         active=_pages_of("graph_entity"),
                     ),
                     _item(
+                        "Relations",
+                        "conversion_path",
+                        "graph_relation_changelist",
+                        _may("graph.view_relation"),
+                        active=_pages_of("graph_relation"),
+                    ),
+                    _item(
                         "Doubts",
                         "help",
                         "graph_doubt_changelist",

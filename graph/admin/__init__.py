@@ -3,5 +3,6 @@
 from graph.admin.doubts import DoubtAdmin
 from graph.admin.entities import EntityAdmin
 from graph.admin.merges import MergeAdmin, SplitAdmin
+from graph.admin.relations import RelationAdmin
 
-__all__ = ["DoubtAdmin", "EntityAdmin", "MergeAdmin", "SplitAdmin"]
+__all__ = ["DoubtAdmin", "EntityAdmin", "MergeAdmin", "RelationAdmin", "SplitAdmin"]

@@ -1,26 +1,44 @@
 """Pairs that may be one, for a curator to settle."""
 
+from typing import Any, ClassVar
+from uuid import UUID
+
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.utils.safestring import SafeString
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from graph import merging
-from graph.admin.links import link
-from graph.models import Doubt
+from graph import merging, queries
+from graph.admin.drawn import told
+from graph.models import Doubt, Entity
 from memos_project.errors import MemosError
 from memos_project.tenancy.admin_base import ReadOnlyRows, actor_of, tenant_of
 from memos_project.tenancy.middleware import chosen_tenant
 
+SHOWN = 20
+
+
+def _side(tenant_id: UUID, entity: Entity) -> dict[str, Any]:
+    """What a curator needs to know of one of two entities."""
+    return {
+        "entity": entity,
+        "names": queries.names_of(tenant_id, entity.pk),
+        "facts": told(tenant_id, entity.pk, limit=SHOWN),
+        "speaking": queries.speaking_of(tenant_id, entity.pk, limit=SHOWN // 2),
+    }
+
 
 @admin.register(Doubt)
 class DoubtAdmin(ReadOnlyRows):
-    """Pairs that may be one."""
+    class Media:
+        css: ClassVar = {"all": ("graph/graph.css",)}
 
-    list_display = ("one_link", "other_link", "alike", "state_name", "decided_by", "raised_at")
-    list_display_links = None
+    list_display = ("pair", "alike", "state_name", "decided_by", "raised_at")
+    list_display_links = ("pair",)
     list_select_related = ("one", "other")
     list_filter = (("state", ChoicesDropdownFilter),)
     ordering = ("-pk",)
@@ -31,13 +49,33 @@ class DoubtAdmin(ReadOnlyRows):
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return chosen_tenant(request) is not None and request.user.has_perm("graph.change_doubt")
 
-    @display(description="One")
-    def one_link(self, doubt: Doubt) -> SafeString:
-        return link("graph_entity", doubt.one_id, doubt.one.name)
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """What is known of both, side by side."""
+        doubt = self.get_object(request, unquote(object_id))
+        if doubt is None:
+            raise Http404("There is no such doubt.")
+        if not self.has_view_permission(request, doubt):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{doubt.one.name} or {doubt.other.name}",
+            "opts": self.opts,
+            "media": self.media,
+            "doubt": doubt,
+            "sides": [_side(doubt.tenant_id, each) for each in (doubt.one, doubt.other)],
+            "may_decide": self.has_decide_permission(request),
+        }
+        return TemplateResponse(request, "admin/graph/doubt/compare.html", context)
 
-    @display(description="Other")
-    def other_link(self, doubt: Doubt) -> SafeString:
-        return link("graph_entity", doubt.other_id, doubt.other.name)
+    @display(description="These two")
+    def pair(self, doubt: Doubt) -> str:
+        return f"{doubt.one.name} ({doubt.one.kind}) or {doubt.other.name} ({doubt.other.kind})"
 
     @display(description="Alike")
     def alike(self, doubt: Doubt) -> str:

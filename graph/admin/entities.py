@@ -1,27 +1,27 @@
 """Entities: what is known of each, drawn and told, and which of its names are another's."""
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Model, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.forms import Script
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from graph import merging, queries, services
-from graph.admin.links import link
+from graph.admin import drawn
+from graph.admin.drawn import View
 from graph.models import Entity, Mention
 from graph.names import normal
-from memos_project.errors import MemosError
+from graph.neighbourhoods import around
+from memos_project.errors import MemosError, NotFound
 from memos_project.tenancy.admin_base import TenantChangeList, TenantRows, actor_of, tenant_of
-
-MAX_FACTS = 200
 
 
 class EntityChangeList(TenantChangeList):
@@ -43,8 +43,16 @@ class EntityAdmin(TenantRows):
     search_help_text = "A name."
     ordering = ("name", "pk")
     sortable_by = ("name",)
-    fields = ("name", "kind", "summary", "timeline")
-    readonly_fields = ("kind", "timeline")
+    fields = ("name", "kind", "summary")
+    readonly_fields = ("kind",)
+    change_form_template = "admin/graph/entity/change_form.html"
+
+    class Media:
+        css: ClassVar = {"all": ("graph/graph.css",)}
+        js: ClassVar = (
+            Script("graph/cytoscape/cytoscape-3.34.4.min.js", defer=True),
+            Script("graph/neighbourhood.js", defer=True),
+        )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[TenantChangeList]:
         return EntityChangeList
@@ -75,11 +83,23 @@ class EntityAdmin(TenantRows):
             pk__in=[each.id for each in queries.search(tenant_of(request).id, search_term)]
         ), False
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        entity = super().get_object(request, object_id, from_field)
-        if entity is not None:
-            entity.facts = queries.timeline(entity.tenant_id, entity.pk, limit=MAX_FACTS)
-        return entity
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        # Django looks for the entity and says that it is not there.
+        entity = self.get_object(request, unquote(object_id))
+        more: dict[str, Any] = {"show_history": False}
+        if entity is not None and request.method == "GET" and self.has_view_permission(request, entity):
+            more |= drawn.context(entity.tenant_id, entity.pk, View.of(request.GET))
+            more["may_split"] = self.has_change_permission(request, entity)
+        response: HttpResponse = super().change_view(
+            request, object_id, form_url, {**more, **(extra_context or {})}
+        )
+        return response
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> None:  # type: ignore[override]
         """Django's own log knows no tenants and would quote names that are forgotten."""
@@ -87,9 +107,25 @@ class EntityAdmin(TenantRows):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         return [
+            path(
+                "<uuid:entity_id>/neighbourhood/",
+                view(self.neighbourhood_view),
+                name="graph_entity_neighbourhood",
+            ),
             path("<uuid:entity_id>/split/", view(self.split_view), name="graph_entity_split"),
             *super().get_urls(),
         ]
+
+    def neighbourhood_view(self, request: HttpRequest, entity_id: UUID) -> HttpResponse:
+        """What is one step around an entity, for a picture that grows."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        ended = View.of(request.GET).ended
+        try:
+            found = around(tenant_of(request).id, entity_id, limit=drawn.MAX_AROUND, ended=ended)
+        except NotFound as error:
+            raise Http404(error.detail) from error
+        return JsonResponse(drawn.drawn(entity_id, found))
 
     def split_view(self, request: HttpRequest, entity_id: UUID) -> HttpResponse:
         """The names of an entity, of which some become another one's."""
@@ -113,6 +149,7 @@ class EntityAdmin(TenantRows):
             **self.admin_site.each_context(request),
             "title": "Split",
             "opts": self.opts,
+            "media": self.media,
             "entity": entity,
             "names": names,
             "chosen": chosen,
@@ -132,25 +169,3 @@ class EntityAdmin(TenantRows):
     @display(description="Mentions")
     def mentions_shown(self, entity: Any) -> int:
         return int(entity.spoken)
-
-    @display(description="What is said of it")
-    def timeline(self, entity: Any) -> SafeString:
-        if not entity.facts:
-            return format_html("Nothing yet.")
-        rows = format_html_join(
-            "",
-            '<tr><td class="memos-when">{} – {}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>',
-            (
-                (
-                    f"{fact.valid_from:%d %b %Y}",
-                    f"{fact.valid_to:%d %b %Y}" if fact.valid_to else "now",
-                    link("graph_entity", fact.subject_id, fact.subject),
-                    fact.predicate.replace("_", " "),
-                    link("graph_entity", fact.object_id, fact.object),
-                    f"{fact.confidence:.2f}",
-                    link("memories_memory", fact.memory_id, "memory") if fact.memory_id else "a curator",
-                )
-                for fact in entity.facts
-            ),
-        )
-        return format_html('<table class="memos-table"><tbody>{}</tbody></table>', rows)

@@ -11,16 +11,17 @@ from graph.pictures.svg import COLOURS, OTHER, add, drawing, short, spoken, writ
 type Point = tuple[float, float]
 
 # Between rings, and for each node on the outermost.
-RING, ROOM, MARGIN = 190.0, 26.0, 110.0
+RING, ROOM, MARGIN = 190.0, 26.0, 100.0
 STYLE = """
 svg { background: #fff; font-family: system-ui, sans-serif; }
 text { fill: #111827; font-size: 12px; text-anchor: middle; paint-order: stroke; stroke: #fff; stroke-width: 3px; }
 .said { fill: #6b7280; font-size: 10px; }
 line { stroke: #9ca3af; stroke-width: 1.5; }
+.arrow { fill: #9ca3af; }
 .ended { stroke-dasharray: 5 4; opacity: .6; }
 .start { font-weight: 600; }
 @media (prefers-color-scheme: dark) {
-  svg { background: #111827; } text { fill: #f3f4f6; stroke: #111827; } .said { fill: #9ca3af; } line { stroke: #6b7280; }
+  svg { background: #111827; } text { fill: #f3f4f6; stroke: #111827; } .said { fill: #9ca3af; } line { stroke: #6b7280; } .arrow { fill: #6b7280; }
 }
 """
 
@@ -28,12 +29,16 @@ line { stroke: #9ca3af; stroke-width: 1.5; }
 def draw_neighbourhood(found: Neighbourhood) -> str:
     """An SVG document of its own; the same neighbourhood is always the same picture."""
     places = _places(found)
-    edge = max((max(abs(x), abs(y)) for x, y in places.values()), default=0.0) + MARGIN
-    start = found.nodes[0]
-    svg = drawing(2 * edge, 2 * edge, f"What is around {start.name}")
-    add(svg, "title", f"What is around {start.name}")
+    left, right = min(x for x, _ in places.values()), max(x for x, _ in places.values())
+    top, bottom = min(y for _, y in places.values()), max(y for _, y in places.values())
+    label = f"What is around {found.nodes[0].name}"
+    svg = drawing(right - left + 2 * MARGIN, bottom - top + MARGIN, label)
+    add(svg, "title", label)
     add(svg, "style", STYLE)
-    middle = add(svg, "g", transform=f"translate({edge:.1f} {edge:.1f})")
+    arrow = add(add(svg, "defs"), "marker", id="arrow", viewBox="0 0 8 8", refX=19, refY=4, markerWidth=5, markerHeight=5,
+                orient="auto")  # fmt: skip
+    add(arrow, "path", d="M0 0L8 4L0 8z", class_="arrow")
+    middle = add(svg, "g", transform=f"translate({MARGIN - left:.1f} {MARGIN / 2 - top:.1f})")
     for tie in found.edges:
         _draw_tie(middle, tie, places)
     for node in found.nodes:
@@ -46,7 +51,7 @@ def draw_neighbourhood(found: Neighbourhood) -> str:
 def _draw_tie(parent: Element, tie: Tie, places: Mapping[UUID, Point]) -> None:
     (x1, y1), (x2, y2) = places[tie.subject_id], places[tie.object_id]
     group = add(parent, "g", class_="ended" if tie.is_ended else "holds")
-    add(group, "line", x1=x1, y1=y1, x2=x2, y2=y2)
+    add(group, "line", x1=x1, y1=y1, x2=x2, y2=y2, marker_end="url(#arrow)")
     # Nearer to the subject: it is read from there.
     add(group, "text", spoken(tie.predicate), x=x1 + (x2 - x1) * 0.45, y=y1 + (y2 - y1) * 0.45, class_="said")
 
