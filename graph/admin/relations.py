@@ -127,7 +127,7 @@ class RelationAdmin(ReadOnlyRows):
                 "title": "End what holds no more",
                 "opts": self.opts,
                 "media": self.media,
-                "relations": queryset,
+                "relations": [(each, spoken(each.predicate)) for each in queryset],
                 "form": form if "confirmed" in request.POST else None,
             }
             return TemplateResponse(request, "admin/graph/relation/end.html", context)
