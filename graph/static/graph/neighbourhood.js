@@ -4,6 +4,7 @@
 (() => {
     const box = document.getElementById("memos-graph");
     if (!box || !window.cytoscape) return;
+    box.hidden = false;
     const MOST = 250;
     const list = document.getElementById("memos-graph-list");
     const status = document.getElementById("memos-graph-status");
