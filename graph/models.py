@@ -118,6 +118,7 @@ class EntityName(models.Model):
     entity = parent(Entity, related_name="names")
     kind = models.CharField(max_length=20, help_text="The kind it was first read as.")
     name = models.CharField(max_length=200, help_text="As it was first written.")
+    given = models.BooleanField(db_default=False, help_text="By a curator: it stays when no memory uses it.")
     normal = models.CharField(max_length=200, help_text="Without case, accents, articles and punctuation.")
 
     class Meta:
@@ -174,6 +175,7 @@ class Mention(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
     memory = parent("memories.Memory", db_index=False)
     entity = parent(Entity, related_name="mentions", db_index=False)
+    name = parent(EntityName, db_index=False)
     start = models.IntegerField()
     end = models.IntegerField()
     text = models.CharField(max_length=500)
@@ -183,6 +185,7 @@ class Mention(models.Model):
         indexes = [
             models.Index(name="mention_by_memory", fields=["memory"]),
             models.Index(name="mention_by_entity", fields=["entity", "memory"]),
+            models.Index(name="mention_by_name", fields=["name"]),  # a name goes with its last one
         ]
 
     def __str__(self) -> str:
@@ -202,12 +205,16 @@ class Relation(models.Model):
     subject = parent(Entity, db_index=False)
     predicate = models.CharField(max_length=40)
     object = parent(Entity, db_index=False)
+    # By which names the memory calls them, to part what was merged. One that no memory uses any more may be gone.
+    subject_name = parent(EntityName, null=True, blank=True, db_index=False)
+    object_name = parent(EntityName, null=True, blank=True, db_index=False)
     negated = models.BooleanField(db_default=False)
     confidence = models.FloatField()
     valid_from = models.DateTimeField()
     valid_to = models.DateTimeField(null=True, blank=True)
     learned_at = models.DateTimeField(db_default=Now())
     unlearned_at = models.DateTimeField(null=True, blank=True)
+    confirmed_by = models.CharField(max_length=200, db_default="", blank=True)
 
     class Meta:
         constraints = [
@@ -226,6 +233,7 @@ class Relation(models.Model):
             # What is near a node now, the latest first.
             models.Index(name="relation_from", fields=["subject", "-valid_from"]),
             models.Index(name="relation_to", fields=["object", "-valid_from"]),
+            models.Index(name="relation_by_id", fields=["tenant", "id"]),  # the admin's list
             models.Index(name="relation_by_memory", fields=["memory"], condition=Q(memory__isnull=False)),
         ]
 
@@ -239,8 +247,8 @@ class Merge(models.Model):
     id = models.UUIDField(primary_key=True, db_default=UuidV7(), editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
     kept_id = models.UUIDField(help_text="The entity that both are now; it may have gone into another since.")
-    dropped = models.JSONField(help_text="The row of the entity that is no more.")
-    moved = models.JSONField(help_text="Ids of the names, mentions, relations and doubts that were its.")
+    dropped = models.JSONField(help_text="The row of the entity that is no more; its id once it is back.")
+    moved = models.JSONField(help_text="Ids of its names, of its relations without one, and its doubts.")
     actor = models.CharField(max_length=200)
     at = models.DateTimeField(db_default=Now())
     undone_at = models.DateTimeField(null=True, blank=True)
@@ -250,7 +258,29 @@ class Merge(models.Model):
         indexes = [models.Index(name="merge_by_kept", fields=["tenant", "kept_id"])]
 
     def __str__(self) -> str:
-        return str(self.dropped["name"])
+        return f"{self.dropped['id']} in {self.kept_id}"
+
+
+class Split(models.Model):
+    """Names of an entity that were found to be another one's, with all that was said under them."""
+
+    id = models.UUIDField(primary_key=True, db_default=UuidV7(), editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
+    entity_id = models.UUIDField(help_text="The entity whose names they were.")
+    made_id = models.UUIDField(help_text="The entity whose names they are since.")
+    former_id = models.BigIntegerField(
+        null=True, help_text="The name it was called by, if that was one of them."
+    )
+    actor = models.CharField(max_length=200)
+    at = models.DateTimeField(db_default=Now())
+    undone_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [TenantIsolation(name="split_tenant_isolation")]
+        indexes = [models.Index(name="split_by_entity", fields=["tenant", "entity_id"])]
+
+    def __str__(self) -> str:
+        return f"{self.made_id} of {self.entity_id}"
 
 
 class Doubt(Kept):

@@ -1,13 +1,15 @@
 """The read path of the graph: entities, what holds of them at a moment, and what was known of it at another."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Q
 from django.utils import timezone
 
 from graph.extraction import FUNCTIONAL
-from graph.models import Doubt
+from graph.models import Doubt, Relation
 from graph.names import likeness, normal, sounds
 from memos_project.db import fetch_prepared, tenant_scope
 from memos_project.errors import NotFound
@@ -107,6 +109,49 @@ def _facts(
     }
     with tenant_scope(tenant_id, pipelined=True):
         return [Fact(*row) for row in reversed(fetch_prepared(TIMELINE, params))]
+
+
+ENDS = f"""
+SELECT r.id, least(r.valid_to, ended.valid_from)
+FROM graph_relation r LEFT JOIN LATERAL ({ENDED}) ended ON true
+WHERE r.tenant_id = %(tenant)s AND r.id = ANY(%(ids)s)
+"""
+
+
+def ends(tenant_id: UUID, relation_ids: Sequence[UUID]) -> dict[UUID, datetime | None]:
+    """When relations end, as far as is known now."""
+    params = {
+        "tenant": tenant_id,
+        "ids": list(relation_ids),
+        "known": timezone.now(),
+        "functional": sorted(FUNCTIONAL),
+    }
+    with tenant_scope(tenant_id, pipelined=True):
+        return dict(fetch_prepared(ENDS, params))
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """That something does not hold from a moment on, and the memory that says so, if it was not a curator."""
+
+    subject_id: UUID
+    predicate: str
+    object_id: UUID
+    valid_from: datetime
+    memory_id: UUID | None
+
+
+def denials(tenant_id: UUID, entity_id: UUID, *, known_at: datetime | None = None) -> list[Denial]:
+    """The latest of what is denied of an entity, as it was known at a moment (now)."""
+    known = known_at or timezone.now()
+    with tenant_scope(tenant_id):
+        rows = Relation.objects.filter(
+            Q(subject_id=entity_id) | Q(object_id=entity_id), tenant_id=tenant_id, negated=True, learned_at__lte=known
+        ).exclude(unlearned_at__lte=known).order_by("-valid_from")[:MOST_FACTS]  # fmt: skip
+        return [
+            Denial(row.subject_id, row.predicate, row.object_id, row.valid_from, row.memory_id)
+            for row in rows
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,3 +260,67 @@ def doubts(tenant_id: UUID, *, after: UUID, limit: int) -> list[Question]:
         }
         found = {each[0]: Found(*each) for each in fetch_prepared(SEVERAL, params)}
     return [Question(row.pk, found[row.one_id], found[row.other_id], row.likeness) for row in rows]
+
+
+# An excerpt begins so many characters before what it shows, and has so many.
+BEFORE, EXCERPT = 60, 200
+NAMES = """
+SELECT n.id, n.name, n.kind, said.count, example.memory_id, example.excerpt
+FROM graph_entityname n
+CROSS JOIN LATERAL (SELECT count(*) FROM graph_mention m WHERE m.name_id = n.id) said
+LEFT JOIN LATERAL (
+    SELECT m.memory_id, substr(memory.content, greatest(1, m.start - %(before)s), %(length)s) AS excerpt
+    FROM graph_mention m JOIN memories_memory memory ON memory.id = m.memory_id
+    WHERE m.name_id = n.id ORDER BY m.id DESC LIMIT 1
+) example ON true
+WHERE n.tenant_id = %(tenant)s AND n.entity_id = %(entity)s ORDER BY n.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name of an entity, how often it is said, and the latest memory that says it."""
+
+    pk: int
+    name: str
+    kind: str
+    spoken: int
+    memory_id: UUID | None
+    excerpt: str | None
+
+
+def names_of(tenant_id: UUID, entity_id: UUID) -> list[Name]:
+    params = {"tenant": tenant_id, "entity": entity_id, "before": BEFORE, "length": EXCERPT}
+    with tenant_scope(tenant_id, pipelined=True):
+        return [Name(*row) for row in fetch_prepared(NAMES, params)]
+
+
+SPEAKING = """
+SELECT DISTINCT ON (m.memory_id) m.memory_id, m.text,
+       substr(memory.content, greatest(1, m.start - %(before)s), %(length)s)
+FROM graph_mention m JOIN memories_memory memory ON memory.id = m.memory_id
+WHERE m.tenant_id = %(tenant)s AND m.entity_id = %(entity)s
+ORDER BY m.memory_id DESC, m.id LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """A memory that speaks of an entity, the words it uses, and what stands around them."""
+
+    memory_id: UUID
+    text: str
+    excerpt: str
+
+
+def speaking_of(tenant_id: UUID, entity_id: UUID, *, limit: int = 10) -> list[Speaking]:
+    """The latest."""
+    params = {
+        "tenant": tenant_id,
+        "entity": entity_id,
+        "before": BEFORE,
+        "length": EXCERPT,
+        "limit": limit,
+    }
+    with tenant_scope(tenant_id, pipelined=True):
+        return [Speaking(*row) for row in fetch_prepared(SPEAKING, params)]

@@ -8,10 +8,10 @@ the transaction that makes the projections level, if the memory has not changed 
 import contextlib
 import random
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import accumulate, batched
+from itertools import batched
 from operator import attrgetter
 from uuid import UUID
 
@@ -21,13 +21,13 @@ import structlog
 from celery import current_app
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
-from django.db.models.functions import Length
 from django.utils import timezone
 from kombu.exceptions import KombuError
 
 from memories import metrics
 from memories.embeddings import Embedded, Embedder, ProviderRejected, ProviderUnavailable, get_embedder
 from memories.models import EmbeddingModel, IndexJob, Memory, MemoryVector
+from memories.portions import portions
 from memories.vectors import IndexMissing, IndexUnavailable, VectorPoint, vector_index
 from memories.vectors.pgvector import PgVectorIndex
 from memos_project.db import fetch_prepared, send_prepared, tenant_scope
@@ -139,24 +139,11 @@ def drain(tenant_id: UUID) -> int:
         client().delete(_wake_key(tenant_id))
     done = 0
     while claims := claim(tenant_id, limit=settings.MEMOS_INDEX_BATCH):
-        for portion in _portions(tenant_id, claims):
+        for portion, waiting in portions(tenant_id, claims, PORTION_CHARACTERS):
             done += level(tenant_id, portion)
+            if waiting:
+                _renew(tenant_id, waiting)
     return done
-
-
-def _portions(tenant_id: UUID, claims: Sequence[Claim]) -> Iterator[list[Claim]]:
-    """The claims in portions of bounded text, the shortest first; the lease of those that wait is renewed each time."""
-    with tenant_scope(tenant_id):
-        found = Memory.objects.filter(tenant_id=tenant_id, pk__in=[each.memory_id for each in claims])
-        lengths = dict(found.values_list("pk", Length("content")))
-    waiting = sorted(claims, key=lambda each: lengths.get(each.memory_id, 0))
-    while waiting:
-        sums = accumulate(lengths.get(each.memory_id, 0) for each in waiting)
-        fitting = max(1, sum(size <= PORTION_CHARACTERS for size in sums))
-        yield waiting[:fitting]
-        waiting = waiting[fitting:]
-        if waiting:
-            _renew(tenant_id, waiting)
 
 
 def _renew(tenant_id: UUID, claims: Sequence[Claim]) -> None:

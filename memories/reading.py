@@ -5,7 +5,7 @@ job is taken by moving its due time into the future, and removed in the transact
 its text has not changed meanwhile.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
@@ -14,20 +14,21 @@ import redis
 import structlog
 from celery import current_app
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
-from django.db.models.functions import Length
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 from kombu.exceptions import KombuError
 from psycopg_pool import PoolTimeout
 
 from graph import services as graph
 from graph.extraction import Extraction, Passage, get_extractor
-from graph.resolution import take_turns
+from graph.resolution import BY_MODEL, MEANS_THE_SAME, Unclear, raise_doubts, take_turns
 from graph.services import Source
+from memories.embeddings import get_embedder
 from memories.models import IndexJob, Memory, ReadJob
+from memories.portions import portions
+from memories.retrieval import active_model
 from memos_project.db import fetch_prepared, send_prepared, tenant_scope
 from memos_project.redis import client
-from memos_project.tenancy.models import Tenant
 
 log = structlog.get_logger(__name__)
 
@@ -92,40 +93,22 @@ def retry(tenant_id: UUID, memory_ids: Sequence[UUID]) -> int:
 
 def sweep() -> int:
     """Wake a worker for every tenant with something to read; returns for how many."""
-    woken = 0
-    for tenant_id in Tenant.objects.filter(active=True).values_list("pk", flat=True):
-        with tenant_scope(tenant_id):
-            is_due = ReadJob.objects.filter(tenant_id=tenant_id, due_at__lte=timezone.now()).exists()
-        if is_due:
-            wake(tenant_id)
-            woken += 1
-    return woken
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT memos_unread_tenants()")
+        tenants = [row[0] for row in cursor.fetchall()]
+    for tenant_id in tenants:
+        wake(tenant_id)
+    return len(tenants)
 
 
 def drain(tenant_id: UUID) -> int:
     """Read a tenant's memories until nothing is due or there is something to index; returns how many were read."""
     done = 0
     while not _is_indexing(tenant_id) and (claims := _claim(tenant_id)):
-        for portion in _portions(tenant_id, claims):
+        # While one portion is learned from, nobody else changes the tenant's entities.
+        for portion, _ in portions(tenant_id, claims, PORTION_CHARACTERS):
             done += read(tenant_id, portion)
     return done
-
-
-def _portions(tenant_id: UUID, claims: Sequence[Claim]) -> Iterator[list[Claim]]:
-    """The claims in portions of bounded text: while one is learned from, nobody else changes the tenant's entities."""
-    with tenant_scope(tenant_id):
-        found = Memory.objects.filter(tenant_id=tenant_id, pk__in=[each.memory_id for each in claims])
-        lengths = dict(found.values_list("pk", Length("content")))
-    portion: list[Claim] = []
-    size = 0
-    for each in claims:
-        length = lengths.get(each.memory_id, 0)
-        if portion and size + length > PORTION_CHARACTERS:
-            yield portion
-            portion, size = [], 0
-        portion.append(each)
-        size += length
-    yield portion
 
 
 def read(tenant_id: UUID, claims: Sequence[Claim]) -> int:
@@ -154,26 +137,38 @@ def _read(tenant_id: UUID, claims: Sequence[Claim]) -> int:
         memory.pk: (memory, _placed(memory, found))
         for memory, found in zip(memories, extractions, strict=True)
     }
+    said = {
+        pk: (Source(pk, memory.content_hash, memory.occurred_at), found)
+        for pk, (memory, found) in read.items()
+    }
     with tenant_scope(tenant_id):
         take_turns(tenant_id)
         present = dict(
             fetch_prepared(HOLD_MEMORIES, {"tenant": tenant_id, "ids": [each.memory_id for each in claims]})
         )
-        same = {pk: each for pk, each in read.items() if present.get(pk) == each[0].content_hash}
-        graph.learn(
-            tenant_id,
-            [
-                (Source(pk, memory.content_hash, memory.occurred_at), found)
-                for pk, (memory, found) in same.items()
-            ],
-        )
+        same = {pk: each for pk, each in said.items() if present.get(pk) == each[0].content_hash}
+        unclear = graph.learn(tenant_id, [*same.values()])
         done = {
             each.memory_id: each.content_hash
             for each in claims
-            if each.memory_id in same or each.memory_id not in read
+            if each.memory_id in same or each.memory_id not in said
         }
         send_prepared(FINISH, {"tenant": tenant_id, "ids": [*done], "hashes": [*done.values()]})
+    _doubt_by_meaning(tenant_id, unclear)
     return len(same)
+
+
+def _doubt_by_meaning(tenant_id: UUID, unclear: Sequence[Unclear]) -> None:
+    """Ask a curator about entities whose names mean the same, by the model with which that was measured."""
+    spec = active_model().spec
+    if not unclear or spec.name != BY_MODEL:
+        return
+    names = sorted({name for each in unclear for name in (each.one_name, each.other_name)})
+    encodings = get_embedder(spec).encode(names)
+    meant = {name: each.vector for name, each in zip(names, encodings, strict=True)}
+    alike = [each for each in unclear if meant[each.one_name] @ meant[each.other_name] >= MEANS_THE_SAME]
+    if alike:
+        raise_doubts(tenant_id, alike)
 
 
 def _passage(memory: Memory) -> Passage:
@@ -206,18 +201,26 @@ def _placed(memory: Memory, found: Extraction) -> Extraction:
 
 def _claim(tenant_id: UUID) -> list[Claim]:
     """What is due, as much as is done within the lease; what killed its workers again and again is given up."""
+    while taken := _take(tenant_id):
+        lost = [each.memory_id for each in taken if each.attempts > MAX_ATTEMPTS]
+        if lost:
+            with tenant_scope(tenant_id):
+                ReadJob.objects.filter(memory_id__in=lost).update(
+                    due_at=None, error="Its reading never came to an end."
+                )
+        if claims := [each for each in taken if each.attempts <= MAX_ATTEMPTS]:
+            return claims
+    return []
+
+
+def _take(tenant_id: UUID) -> list[Claim]:
     asks_a_model = bool(settings.MEMOS_EXTRACTION_LLM_URL)
     lease = LEASE + 2 * settings.MEMOS_EXTRACTION_LLM_TIMEOUT if asks_a_model else LEASE
     with tenant_scope(tenant_id):
         rows = fetch_prepared(
             CLAIM, {"tenant": tenant_id, "lease": lease, "limit": 1 if asks_a_model else BATCH}
         )
-        claims = [Claim(*row) for row in rows]
-        lost = [each.memory_id for each in claims if each.attempts > MAX_ATTEMPTS]
-        ReadJob.objects.filter(memory_id__in=lost).update(
-            due_at=None, error="Its reading never came to an end."
-        )
-    return [each for each in claims if each.attempts <= MAX_ATTEMPTS]
+    return [Claim(*row) for row in rows]
 
 
 def _is_indexing(tenant_id: UUID) -> bool:

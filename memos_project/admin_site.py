@@ -142,6 +142,13 @@ UNFOLD: dict[str, Any] = {
                         active=_pages_of("graph_entity"),
                     ),
                     _item(
+                        "Relations",
+                        "conversion_path",
+                        "graph_relation_changelist",
+                        _may("graph.view_relation"),
+                        active=_pages_of("graph_relation"),
+                    ),
+                    _item(
                         "Doubts",
                         "help",
                         "graph_doubt_changelist",
@@ -154,6 +161,13 @@ UNFOLD: dict[str, Any] = {
                         "graph_merge_changelist",
                         _may("graph.view_merge"),
                         active=_pages_of("graph_merge"),
+                    ),
+                    _item(
+                        "Splits",
+                        "call_split",
+                        "graph_split_changelist",
+                        _may("graph.view_split"),
+                        active=_pages_of("graph_split"),
                     ),
                     _item(
                         "Unread",

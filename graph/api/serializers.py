@@ -8,6 +8,7 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from graph import neighbourhoods
 from graph.extraction import PREDICATES
 from graph.matching import MAX_VALUES, OPERATORS, PROPERTIES
 from graph.models import Entity
@@ -106,6 +107,17 @@ class MergeOutput(serializers.Serializer[Any]):
     entity = EntityOutput()
 
 
+class SplitInput(serializers.Serializer[Any]):
+    names = serializers.ListField(
+        child=StrictCharField(max_length=200), min_length=1, max_length=100, help_text="Some of its names."
+    )
+
+
+class SplitOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField(help_text="By which it can be undone.")
+    entity = EntityOutput(help_text="The new one.")
+
+
 class DoubtOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     one = EntityOutput()
@@ -175,6 +187,39 @@ class EdgeOutput(serializers.Serializer[Any]):
     confidence = serializers.FloatField()
     id = serializers.UUIDField(allow_null=True, help_text="Of the relation; null for a mention.")
     memory_id = serializers.UUIDField(allow_null=True, help_text="The memory that says so.")
+
+
+class NeighbourhoodParams(serializers.Serializer[Any]):
+    depth = serializers.IntegerField(min_value=1, max_value=neighbourhoods.MAX_DEPTH, required=False)
+    limit = serializers.IntegerField(
+        min_value=1, max_value=neighbourhoods.MAX_NODES, required=False, help_text="Most entities around it."
+    )
+    ended = serializers.BooleanField(required=False, help_text="Also what has ended.")
+    tenant_id = serializers.CharField(max_length=63, required=False)
+
+
+class NearOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(choices=Entity.Kind.choices)
+    name = serializers.CharField()
+    depth = serializers.IntegerField(help_text="Steps away; 0 is the entity itself.")
+
+
+class TieOutput(serializers.Serializer[Any]):
+    subject_id = serializers.UUIDField()
+    predicate = serializers.CharField()
+    object_id = serializers.UUIDField()
+    confidence = serializers.FloatField()
+    valid_from = serializers.DateTimeField()
+    valid_to = serializers.DateTimeField(allow_null=True)
+    is_ended = serializers.BooleanField()
+    memory_ids = serializers.ListField(child=serializers.UUIDField(), help_text="The memories that say so.")
+
+
+class NeighbourhoodOutput(serializers.Serializer[Any]):
+    nodes = NearOutput(many=True, help_text="The nearest first.")
+    edges = TieOutput(many=True, help_text="All that is said between them.")
+    is_cut = serializers.BooleanField(help_text="Whether a limit kept something out.")
 
 
 class NeighbourOutput(serializers.Serializer[Any]):

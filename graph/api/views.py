@@ -6,17 +6,21 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from graph import queries, services, traversal
+from graph import merging, neighbourhoods, queries, services, traversal
 from graph.api import serializers as s
+from graph.api.renderers import SvgRenderer
 from graph.matching import match
 from memos_project.api.parameters import TENANT_ID
+from memos_project.api.renderers import JSONRenderer
 from memos_project.api.views import TenantView, decode_cursor, encode_cursor, validated
 
 FIRST = UUID(int=0)
+PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
 def _after(params: Mapping[str, Any]) -> UUID:
@@ -92,6 +96,33 @@ class MemoriesView(TenantView):
         return Response(_page(found, limit, [memory_id for memory_id, _ in rows]))
 
 
+class NeighbourhoodView(TenantView):
+    renderer_classes = (JSONRenderer, SvgRenderer)
+
+    @extend_schema(
+        operation_id="entities_neighbourhood",
+        parameters=[s.NeighbourhoodParams],
+        responses={
+            (200, "application/json"): s.NeighbourhoodOutput,
+            (200, "image/svg+xml"): OpenApiTypes.STR,
+        },
+    )
+    def get(self, request: Request, entity_id: UUID) -> Response:
+        """What is around an entity, as JSON or, asked for as ``image/svg+xml`` or with ``format=svg``, as a picture."""
+        params = validated(s.NeighbourhoodParams, request.query_params)
+        found = neighbourhoods.around(
+            self.tenant().id,
+            entity_id,
+            depth=params.get("depth", 1),
+            limit=params.get("limit", 60),
+            ended=params.get("ended", False),
+        )
+        if isinstance(request.accepted_renderer, SvgRenderer):
+            # Opened by itself it is a document: nothing in it may ever run or be fetched.
+            return Response(found, headers={"Content-Security-Policy": PICTURE_POLICY})
+        return Response(asdict(found))
+
+
 class EndView(TenantView):
     @extend_schema(
         operation_id="relations_end", parameters=[TENANT_ID], request=s.EndInput, responses={204: None}
@@ -113,7 +144,7 @@ class MergesView(TenantView):
     def post(self, request: Request, entity_id: UUID) -> Response:
         """Make another entity one with this one; it can be undone."""
         tenant, data = self.tenant(), validated(s.MergeInput, request.data)
-        done = services.merge(tenant.id, entity_id, data["other"], actor=self.actor)
+        done = merging.merge(tenant.id, entity_id, data["other"], actor=self.actor)
         entity = asdict(queries.get_entity(tenant.id, entity_id))
         return Response({"id": done.pk, "entity": entity}, status=201)
 
@@ -125,7 +156,33 @@ class UndoView(TenantView):
     def post(self, request: Request, merge_id: UUID) -> Response:
         """Part again what was merged; answers the entity that is back."""
         tenant = self.tenant()
-        entity = services.undo_merge(tenant.id, merge_id, actor=self.actor)
+        entity = merging.undo_merge(tenant.id, merge_id, actor=self.actor)
+        return Response(asdict(queries.get_entity(tenant.id, entity.pk)), status=201)
+
+
+class SplitView(TenantView):
+    @extend_schema(
+        operation_id="entities_split",
+        parameters=[TENANT_ID],
+        request=s.SplitInput,
+        responses={201: s.SplitOutput},
+    )
+    def post(self, request: Request, entity_id: UUID) -> Response:
+        """Make an entity of its own of some of its names, with all that is said under them; it can be undone."""
+        tenant, data = self.tenant(), validated(s.SplitInput, request.data)
+        done = merging.split(tenant.id, entity_id, data["names"], actor=self.actor)
+        entity = asdict(queries.get_entity(tenant.id, done.made_id))
+        return Response({"id": done.pk, "entity": entity}, status=201)
+
+
+class UndoSplitView(TenantView):
+    @extend_schema(
+        operation_id="splits_undo", parameters=[TENANT_ID], request=None, responses={201: s.EntityOutput}
+    )
+    def post(self, request: Request, split_id: UUID) -> Response:
+        """Make one again what was split; answers the entity that has all the names again."""
+        tenant = self.tenant()
+        entity = merging.undo_split(tenant.id, split_id)
         return Response(asdict(queries.get_entity(tenant.id, entity.pk)), status=201)
 
 
@@ -148,7 +205,7 @@ class DoubtView(TenantView):
     def post(self, request: Request, doubt_id: UUID) -> Response:
         """Say whether two entities are one: they are merged, or not asked about again."""
         data = validated(s.DecisionInput, request.data)
-        services.decide(self.tenant().id, doubt_id, same=data["same"], actor=self.actor)
+        merging.decide(self.tenant().id, doubt_id, same=data["same"], actor=self.actor)
         return Response(status=204)
 
 

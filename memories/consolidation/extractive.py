@@ -96,7 +96,12 @@ def tags_of(sources: Sequence[Source]) -> list[str]:
 
 def _people(sources: Sequence[Source]) -> list[str]:
     """Who speaks, those who say most of it first."""
-    return [name for name, _ in Counter(each.speaker for each in sources if each.speaker).most_common()]
+    names = Counter(name for each in sources if (name := _speaker(each)))
+    return [name for name, _ in names.most_common()]
+
+
+def _speaker(source: Source) -> str:
+    return " ".join(visible(source.speaker).split())
 
 
 def _names(people: Iterable[str]) -> set[str]:
@@ -188,4 +193,4 @@ def _stems_of(found: Sequence[_Sentence], number: int) -> set[str]:
 
 
 def _said(source: Source, text: str) -> str:
-    return f"{source.speaker}: {text}" if source.speaker else text
+    return f"{name}: {text}" if (name := _speaker(source)) else text

@@ -10,6 +10,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from graph import merging
 from graph import services as graph
 from graph.models import Doubt, Entity, Relation
 from graph.services import Source
@@ -24,7 +25,7 @@ from memos_project.db import tenant_scope
 from memos_project.redis import client
 from tests.factories import Api, make_key, saying, statement
 
-MARK = "zebrafinch"  # in every text of the other tenant, and sent by nobody
+MARK = "zebrafinch"  # in every text of the other tenant, and in no answer
 
 # Addresses that tell nothing of any tenant, or are checked elsewhere (the admin has a login of its own).
 PUBLIC = {"", "health", "metrics", "v1/schema", "docs"}
@@ -64,11 +65,14 @@ METHODS = {
     "v1/entities/<uuid:entity_id>/timeline": "GET",
     "v1/entities/<uuid:entity_id>/facts": "GET",
     "v1/entities/<uuid:entity_id>/memories": "GET",
+    "v1/entities/<uuid:entity_id>/neighbourhood": "GET",
     "v1/entities/<uuid:entity_id>/merges": "POST",
     "graph/query": "POST",
     "graph/related/<uuid:node_id>": "GET",
     "graph/path/<uuid:start>/<uuid:end>": "GET",
     "v1/merges/<uuid:merge_id>/undo": "POST",
+    "v1/entities/<uuid:entity_id>/split": "POST",
+    "v1/splits/<uuid:split_id>/undo": "POST",
     "v1/relations/<uuid:relation_id>/end": "POST",
     "v1/doubts": "GET",
     "v1/doubts/<uuid:doubt_id>": "POST",
@@ -97,6 +101,7 @@ PLACES = {
     "start": "entity",
     "end": "memory",
     "merge_id": "merge",
+    "split_id": "split",
     "relation_id": "relation",
     "doubt_id": "doubt",
     "note_id": "note",
@@ -154,7 +159,10 @@ def theirs(other_tenant, remember, indexed):
         graph.learn(other_tenant.id, [(Source(ids[0], "hash", now), saying(*said, **{MARK: "place"}))])
         entities = list(Entity.objects.order_by("pk").values_list("pk", flat=True))
         relation = Relation.objects.values_list("pk", flat=True)[0]
-        merge = graph.merge(other_tenant.id, entities[0], entities[-1], actor="test")
+        merge = merging.merge(other_tenant.id, entities[0], entities[-1], actor="test")
+        split = merging.split(
+            other_tenant.id, entities[0], [Entity.objects.get(pk=entities[0]).name], actor="test"
+        )
         doubt = Doubt.objects.create(
             tenant_id=other_tenant.id, one_id=entities[0], other_id=entities[1], likeness=0.9
         )
@@ -187,6 +195,7 @@ def theirs(other_tenant, remember, indexed):
         "token": [token],
         "entity": [str(each) for each in entities],
         "merge": [str(merge.pk)],
+        "split": [str(split.pk)],
         "relation": [str(relation)],
         "doubt": [str(doubt.pk)],
         "note": [str(note_id)],
@@ -199,7 +208,7 @@ def dump(tenant):
         rows = {}
         for table in ("memories_memory", "memories_conversation", "memories_memoryversion", "memories_memoryvector", "memories_posting",
                       "memories_indexjob", "memories_auditentry", "graph_entity", "graph_entityname", "graph_mention",
-                      "graph_relation", "graph_merge", "graph_doubt", "memories_note", "memories_notesource",
+                      "graph_relation", "graph_merge", "graph_split", "graph_doubt", "memories_note", "memories_notesource",
                       "memories_consolidationrun", "memories_consolidationstep"):  # fmt: skip
             cursor.execute(f"SELECT to_jsonb(t)::text FROM {table} t ORDER BY 1")
             rows[table] = cursor.fetchall()
@@ -234,6 +243,7 @@ def requests(draw):
     params = draw(st.fixed_dictionaries({}, optional={
         "tenant_id": st.just("tenant"), "cursor": st.just("cursor"), "conversation_id": st.just("conversation"),
         "user_id": st.just("=ann"), "limit": st.just("=5"), "area": st.just("=private"), "source": st.just("memory"),
+        "format": st.just("=svg"),
     }))  # fmt: skip
     return address, method, some, params, draw(st.integers(0, 9)), draw(st.booleans())
 
@@ -266,7 +276,7 @@ def test_nothing_of_another_tenant_is_told_or_changed(api, other_tenant, theirs,
         body = {"content": f"Ours {number}.", "query": "Which bird sings?", "value": 1, "model": "m",
                 "messages": [{"role": "user", "content": "Hi"}], "response": 1, "semantic": batch, "scope": "tenant",
                 "keys": ["k"], "part": "observations", "area": "private", "agent": "ours", "lease": 5, "location": 1, "same": batch,
-                "other": theirs["entity"][number % 2], "dry_run": batch,
+                "other": theirs["entity"][number % 2], "dry_run": batch, "names": [f"{MARK} Ada"],
                 **filled(some)}  # fmt: skip
         body = (
             {address.split("/")[-1]: [body]} if batch and address in ("v1/memories", "v1/messages") else body

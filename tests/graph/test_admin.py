@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.urls import reverse
 
-from graph import queries, services
-from graph.models import Doubt, Entity, Merge
+from graph import merging, queries, services
+from graph.models import Doubt, Entity, Merge, Relation, Split
 from graph.services import Source
 from memories.models import ReadJob
 from memos_project.db import tenant_scope
@@ -63,6 +63,75 @@ def test_entities_and_what_is_said_of_them(curator, tenant, known):
     assert "Ada Lovelace" in curator.get(url("graph_entity_changelist"), {"q": "Lovelace"}).content.decode()
 
 
+def test_what_is_around_an_entity_and_when(curator, tenant, known):
+    [ada] = queries.search(tenant.id, "Ada Lovelace", limit=1)
+    page = text(curator, "graph_entity_change", ada.id)
+    assert "<b>Ours" not in page
+    assert "&lt;b&gt;Ours&lt;/b&gt;" in page
+    assert "\\u003Cb\\u003EOurs" in page  # as JSON for the picture
+    assert "moved 1." in page
+    assert 'class="memos-fact memos-fact-holds"' in page
+    address = url("graph_entity_change", ada.id)
+    earlier = curator.get(
+        address, {"known_at": "2024-01-01T00:00", "depth": "9", "at": "never"}
+    ).content.decode()
+    assert "Nothing was known of it then." in earlier
+    paler = curator.get(address, {"at": "2020-01-01T00:00"}).content.decode()
+    assert "memos-pale" in paler
+    around = curator.get(url("graph_entity_neighbourhood", ada.id)).json()
+    assert {each["name"] for each in around["nodes"]} == {"Ada Lovelace", "<b>Ours</b>"}
+    assert curator.get(url("graph_entity_neighbourhood", tenant.id)).status_code == 404
+    assert curator.get(url("graph_entity_change", tenant.id)).status_code == 302
+
+
+def test_of_another_tenant_nothing_is_drawn(curator, other_tenant, known):
+    [ada] = queries.search(other_tenant.id, "Ada Lovelace", limit=1)
+    assert curator.get(url("graph_entity_neighbourhood", ada.id)).status_code == 404
+    assert curator.get(url("graph_entity_split", ada.id)).status_code == 404
+    assert "Theirs" not in curator.get(url("graph_entity_change", ada.id), follow=True).content.decode()
+
+
+def test_a_doubt_shows_both(curator, tenant, known):
+    with tenant_scope(tenant.id):
+        [doubt] = Doubt.objects.all()
+    page = text(curator, "graph_doubt_change", doubt.pk)
+    for shown in (
+        "Ada Lovelace",
+        "Berlin",
+        "&lt;b&gt;Ours&lt;/b&gt;",
+        "moved 0.",
+        "moved 1.",
+        "They are different",
+    ):
+        assert shown in page
+    assert curator.get(url("graph_doubt_change", tenant.id)).status_code == 404
+
+
+def test_relations_are_confirmed_and_ended(curator, tenant, known):
+    page = text(curator, "graph_relation_changelist")
+    assert "lives in" in page
+    assert "Theirs" not in page
+    with tenant_scope(tenant.id):
+        first, second = Relation.objects.order_by("pk")
+    act(curator, "graph_relation_changelist", "confirm", first)
+    with tenant_scope(tenant.id):
+        row = Relation.objects.get(pk=first.pk)
+    assert (row.confidence, row.confirmed_by) == (1.0, "user:curator")
+    asked = act(curator, "graph_relation_changelist", "end", first)
+    assert "Since when does this hold no more?" in asked.content.decode()
+    sent = {"action": "end", "_selected_action": [str(first.pk)], "confirmed": "1"}
+    wrong = curator.post(url("graph_relation_changelist"), {**sent, "at": "soon"})
+    assert "Enter a valid date/time." in wrong.content.decode()
+    curator.post(url("graph_relation_changelist"), {**sent, "at": "2024-06-01T00:00"})
+    assert queries.as_of(tenant.id, first.subject_id) == []
+    assert queries.as_of(tenant.id, second.subject_id) != []
+    page = curator.get(
+        url("graph_relation_changelist"), {"q": "Ada", "predicate": "lives_in"}
+    ).content.decode()
+    assert "not: lives in" in page
+    assert "1 Jun 2024" in page
+
+
 def test_doubts_are_settled_and_merges_undone(curator, tenant, known):
     with tenant_scope(tenant.id):
         [doubt] = Doubt.objects.all()
@@ -77,6 +146,24 @@ def test_doubts_are_settled_and_merges_undone(curator, tenant, known):
         assert Entity.objects.filter(kind="person").count() == 2
         [doubt] = Doubt.objects.all()
     assert doubt.state == Doubt.State.DIFFERENT
+
+
+def test_names_are_split_off_and_it_is_undone(curator, tenant, known):
+    with tenant_scope(tenant.id):
+        one, other = Entity.objects.filter(kind="person").order_by("pk")
+    merging.merge(tenant.id, one.pk, other.pk, actor="test")
+    page = text(curator, "graph_entity_split", one.pk)
+    assert "moved 1." in page
+    names = {each.name: each.pk for each in queries.names_of(tenant.id, one.pk)}
+    answer = curator.post(url("graph_entity_split", one.pk), {"names": [*names.values()]})
+    assert "One of its names must be left to it." in answer.content.decode()
+    curator.post(url("graph_entity_split", one.pk), {"names": [names["Ada Lovelace"]]})
+    with tenant_scope(tenant.id):
+        [split] = Split.objects.all()
+    assert queries.get_entity(tenant.id, split.made_id).names == ["Ada Lovelace"]
+    assert "Ada Lovelace" in text(curator, "graph_split_changelist")
+    act(curator, "graph_split_changelist", "undo", split)
+    assert queries.get_entity(tenant.id, one.pk).names == [*names]
 
 
 def test_what_could_not_be_read_is_tried_again(curator, tenant, remember, indexed):
@@ -99,7 +186,14 @@ def test_a_viewer_looks_and_changes_nothing(tenant, known):
         ada = Entity.objects.get(name="Ada")
     assert "Ada" in text(viewer, "graph_entity_changelist")
     act(viewer, "graph_doubt_changelist", "same", doubt)
+    assert "They are different" not in text(viewer, "graph_doubt_change", doubt.pk)
+    with tenant_scope(tenant.id):
+        relation = Relation.objects.filter(subject_id=ada.pk)[0]
+    act(viewer, "graph_relation_changelist", "confirm", relation)
+    assert "split off" not in text(viewer, "graph_entity_change", ada.pk)
     assert viewer.post(url("graph_entity_change", ada.pk), {"name": "X", "summary": ""}).status_code == 403
+    assert viewer.post(url("graph_entity_split", ada.pk), {"names": []}).status_code == 403
     with tenant_scope(tenant.id):
         assert Doubt.objects.get().state == Doubt.State.OPEN
         assert Entity.objects.get(pk=ada.pk).name == "Ada"
+        assert Relation.objects.get(pk=relation.pk).confirmed_by == ""

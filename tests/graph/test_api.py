@@ -135,6 +135,19 @@ class TestMerging:
         assert places(api.get(f"/v1/entities/{ada}/facts")) == ["Paris"]
         assert api.post(f"/v1/merges/{merged.body['id']}/undo", None).status == 409
 
+    def test_names_of_another_are_split_off(self, api, ada, learn):
+        learn(statement("Countess Lovelace", "visited", "Berlin", THEN))
+        [countess] = api.get("/v1/entities", name="Countess Lovelace", limit=1).body["results"]
+        api.post(f"/v1/entities/{ada}/merges", {"other": countess["id"]})
+        done = api.post(f"/v1/entities/{ada}/split", {"names": ["countess lovelace"]})
+        assert (done.status, done.body["entity"]["names"]) == (201, ["Countess Lovelace"])
+        assert places(api.get(f"/v1/entities/{done.body['entity']['id']}/facts")) == ["Berlin"]
+        assert api.get(f"/v1/entities/{ada}").body["names"] == ["Ada Lovelace"]
+        back = api.post(f"/v1/splits/{done.body['id']}/undo", None)
+        assert (back.status, back.body["id"]) == (201, ada)
+        assert back.body["names"] == ["Ada Lovelace", "Countess Lovelace"]
+        assert api.post(f"/v1/splits/{done.body['id']}/undo", None).status == 409
+
     def test_a_doubt_is_settled_once(self, api, ada, learn):
         learn(statement("Ada", "visited", "Berlin", THEN))
         [doubt] = api.get("/v1/doubts").body["results"]
@@ -158,4 +171,10 @@ class TestMerging:
         assert other_api.post(f"/v1/entities/{ada}/merges", {"other": str(uuid4())}).status == 404
         assert api.post(f"/v1/merges/{uuid4()}/undo", None).status == 404
         assert api.post(f"/v1/doubts/{uuid4()}", {"same": True}).status == 404
+        path = f"/v1/entities/{ada}/split"
+        assert api.post(path, {"names": []}).fields == ["names"]
+        assert api.post(path, {"names": ["Nobody"]}).fields == ["names.0"]
+        assert api.post(path, {"names": ["Ada Lovelace"]}).status == 409
+        assert other_api.post(path, {"names": ["Ada Lovelace"]}).status == 404
+        assert api.post(f"/v1/splits/{uuid4()}/undo", None).status == 404
         assert api.post(f"/v1/doubts/{uuid4()}", {"same": "perhaps"}).fields == ["same"]

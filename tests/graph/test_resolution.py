@@ -6,20 +6,19 @@ from datetime import UTC, datetime
 from threading import Barrier
 from uuid import UUID, uuid4
 
-import numpy as np
 import pytest
 from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from graph import services
+from graph import merging, services
 from graph.models import Doubt, Entity, EntityName, Mention, Merge, NameKey, Relation
 from graph.names import normal, sounds
-from graph.resolution import ACTOR, COMPARED, DOUBTS, resolve
+from graph.resolution import ACTOR, COMPARED, DOUBTS, raise_doubts, resolve
 from graph.services import Source
 from memories import services as memories
 from memos_project.db import tenant_scope
-from memos_project.errors import Conflict, NotFound
+from memos_project.errors import Conflict, InvalidInput, NotFound
 from tests.factories import saying, statement
 
 pytestmark = pytest.mark.django_db
@@ -30,10 +29,10 @@ THEN = datetime(2024, 5, 1, tzinfo=UTC)
 def named(tenant):
     """The entities of names, in order."""
 
-    def named(*names: str, kind: str = "person", of=tenant, embed=None) -> list[UUID]:
+    def named(*names: str, kind: str = "person", of=tenant) -> list[UUID]:
         with tenant_scope(of.id):
-            found = resolve(of.id, [(name, kind) for name in names], embed=embed)
-        return [found[normal(name), kind] for name in names]
+            found = resolve(of.id, [(name, kind) for name in names]).meant
+        return [found[normal(name), kind].entity_id for name in names]
 
     return named
 
@@ -87,7 +86,7 @@ class TestResolve:
         named("Microsoft", kind="organisation")
         [one] = named("Mircosoft", kind="organisation")
         [merge] = rows(Merge)
-        entity = services.undo_merge(tenant.id, merge.pk, actor="ann")
+        entity = merging.undo_merge(tenant.id, merge.pk, actor="ann")
         assert named("Microsoft", "Mircosoft", kind="organisation") == [one, entity.pk]
         assert [doubt.state for doubt in rows(Doubt)] == ["different"]
 
@@ -116,14 +115,16 @@ class TestResolve:
 
     def test_a_name_read_as_another_kind(self, tenant):
         with tenant_scope(tenant.id):
-            [known] = resolve(tenant.id, [("Acme", "organisation")]).values()
-            found = resolve(tenant.id, [("acme", "product"), ("Acme", "person"), ("ACME", "thing")])
+            [known] = resolve(tenant.id, [("Acme", "organisation")]).meant.values()
+            found = resolve(tenant.id, [("acme", "product"), ("Acme", "person"), ("ACME", "thing")]).meant
         assert found["acme", "product"] == found["acme", "thing"] == known
         assert found["acme", "person"] != known
 
     def test_kinds_in_one_call(self, tenant, rows):
         with tenant_scope(tenant.id):
-            found = resolve(tenant.id, [("Acme", "thing"), ("Acme", "product"), ("Acme", "organisation")])
+            found = resolve(
+                tenant.id, [("Acme", "thing"), ("Acme", "product"), ("Acme", "organisation")]
+            ).meant
         assert len({*found.values()}) == 1
         assert [row.kind for row in rows(Entity)] == ["organisation"]
 
@@ -144,8 +145,8 @@ class TestResolve:
 
     def test_names_of_nothing(self, tenant, rows):
         with tenant_scope(tenant.id):
-            assert resolve(tenant.id, [("...", "person"), ("", "thing"), ("?", "thing")]) == {}
-            assert resolve(tenant.id, []) == {}
+            assert resolve(tenant.id, [("...", "person"), ("", "thing"), ("?", "thing")]) == ({}, [])
+            assert resolve(tenant.id, []) == ({}, [])
         assert rows(Entity) == []
 
     def test_long_names(self, named):
@@ -183,25 +184,39 @@ class TestResolve:
 
 
 class TestMeaning:
-    @staticmethod
-    def embed(calls):
-        def embed(texts):
-            calls.append(list(texts))
-            return np.ones((len(texts), 1), np.float32)
+    ALIKE = ("Adobe Photoshop", "Photoshop")
 
-        return embed
+    @pytest.fixture
+    def unclear(self, tenant):
+        def unclear(*names: str, kind: str = "product"):
+            with tenant_scope(tenant.id):
+                return resolve(tenant.id, [(name, kind) for name in names]).unclear
 
-    def test_what_is_written_and_meant_alike_is_a_doubt(self, named, rows):
-        calls = []
-        named("Adobe Photoshop", "Photoshop", "Frankfurt", kind="product", embed=self.embed(calls))
-        assert calls == [["Adobe Photoshop", "Photoshop"]]
-        assert len(rows(Doubt)) == 1
-        assert len(rows(Entity)) == 3
+        return unclear
 
-    def test_not_of_people_nor_of_other_numbers(self, named, rows):
-        named("Julian Meyer", "Juliane Meyer", embed=self.embed([]))
-        named("GPT-4", "GPT-5", kind="product", embed=self.embed([]))
+    def test_what_is_written_somewhat_alike_may_be_asked_about(self, tenant, unclear, rows):
+        found = unclear(*self.ALIKE, "Frankfurt")
+        assert {name for each in found for name in (each.one_name, each.other_name)} == {*self.ALIKE}
+        raise_doubts(tenant.id, found)
+        raise_doubts(tenant.id, found)
+        [doubt] = rows(Doubt)
+        assert {doubt.one_id, doubt.other_id} == {found[0].one, found[0].other}
+
+    def test_beside_one_that_is_known(self, unclear):
+        assert unclear(self.ALIKE[0]) == []
+        assert [each[2:] for each in unclear(self.ALIKE[1])] == [(self.ALIKE[1], self.ALIKE[0])]
+        assert unclear(self.ALIKE[1]) == []
+
+    def test_not_about_what_is_gone_or_another_tenants(self, tenant, other_tenant, unclear, rows):
+        found = unclear(*self.ALIKE)
+        raise_doubts(other_tenant.id, found)
+        with tenant_scope(tenant.id):
+            Entity.objects.filter(pk=found[0].one).delete()
+        raise_doubts(tenant.id, found)
         assert rows(Doubt) == []
+
+    def test_not_about_people_nor_other_numbers(self, unclear):
+        assert unclear("Julian Meyer", "Juliane Meyer", kind="person") == unclear("GPT-4", "GPT-5") == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -215,7 +230,7 @@ class TestAtOnce:
             together.wait(10)
             try:
                 with tenant_scope(tenant.id):
-                    return resolve(tenant.id, mine)
+                    return resolve(tenant.id, mine).meant
             finally:
                 connection.close()
 
@@ -232,8 +247,8 @@ class TestAtOnce:
             together.wait(10)
             try:
                 with tenant_scope(tenant.id):
-                    [entity_id] = resolve(tenant.id, [(name, "organisation")]).values()
-                return entity_id
+                    [meant] = resolve(tenant.id, [(name, "organisation")]).meant.values()
+                return meant.entity_id
             finally:
                 connection.close()
 
@@ -279,7 +294,7 @@ class TestMerge:
         say("Anna", "Ben")
         say("Cleo", "Anna")
         kept, dropped = named("Cleo", "Anna")
-        done = services.merge(tenant.id, kept, dropped, actor="ann")
+        done = merging.merge(tenant.id, kept, dropped, actor="ann")
         assert (done.kept_id, done.actor) == (kept, "ann")
         assert named("Anna") == [kept]
         assert {(row.subject_id, row.object_id) for row in rows(Relation)} == {
@@ -291,34 +306,34 @@ class TestMerge:
     def test_one_and_the_same(self, tenant, named):
         [one] = named("Anna")
         with pytest.raises(Conflict):
-            services.merge(tenant.id, one, one, actor="ann")
+            merging.merge(tenant.id, one, one, actor="ann")
 
     def test_one_that_is_not_there_or_merged_before(self, tenant, named):
         one, other = named("Anna", "Ben")
-        services.merge(tenant.id, one, other, actor="ann")
+        merging.merge(tenant.id, one, other, actor="ann")
         for pair in [(one, other), (other, one), (one, uuid4())]:
             with pytest.raises(NotFound):
-                services.merge(tenant.id, *pair, actor="ann")
+                merging.merge(tenant.id, *pair, actor="ann")
 
     def test_another_tenants(self, tenant, other_tenant, named):
         [ours], [theirs] = named("Anna"), named("Ben", of=other_tenant)
         for pair in [(ours, theirs), (theirs, ours)]:
             with pytest.raises(NotFound):
-                services.merge(tenant.id, *pair, actor="ann")
+                merging.merge(tenant.id, *pair, actor="ann")
         assert named("Ben", of=other_tenant) == [theirs]
 
     def test_doubts_go_along(self, tenant, named, doubt, rows):
         [third] = named("Somebody Else")
-        services.merge(tenant.id, third, doubt.one_id, actor="ann")
+        merging.merge(tenant.id, third, doubt.one_id, actor="ann")
         [moved] = rows(Doubt)
         assert {moved.one_id, moved.other_id} == {third, doubt.other_id}
         assert (moved.state, moved.likeness, moved.raised_at) == ("open", doubt.likeness, doubt.raised_at)
 
     def test_a_decision_made_since_is_the_kept_ones(self, tenant, named, doubt, rows):
         [third] = named("Somebody Else")
-        done = services.merge(tenant.id, third, doubt.one_id, actor="ann")
-        services.decide(tenant.id, rows(Doubt)[0].pk, same=False, actor="ben")
-        services.undo_merge(tenant.id, done.pk, actor="ann")
+        done = merging.merge(tenant.id, third, doubt.one_id, actor="ann")
+        merging.decide(tenant.id, rows(Doubt)[0].pk, same=False, actor="ben")
+        merging.undo_merge(tenant.id, done.pk, actor="ann")
         states = {frozenset((row.one_id, row.other_id)): row.state for row in rows(Doubt)}
         assert states[frozenset((doubt.one_id, doubt.other_id))] == "open"
         assert states[frozenset((third, doubt.other_id))] == "different"
@@ -328,10 +343,10 @@ class TestMerge:
         [anna] = named("Anna")
         one, other = named("Anna Keller", "Anna Weber")
         before = state(tenant)
-        done = services.merge(tenant.id, one, other, actor="ann")
+        done = merging.merge(tenant.id, one, other, actor="ann")
         [left] = rows(Doubt)
         assert {left.one_id, left.other_id} == {one, anna}
-        services.undo_merge(tenant.id, done.pk, actor="ann")
+        merging.undo_merge(tenant.id, done.pk, actor="ann")
         added = {row.pk for row in rows(Doubt)} - {row["id"] for row in before["Doubt"]}
         assert len(added) == 1
         assert [row for row in state(tenant)["Doubt"] if row["id"] not in added] == before["Doubt"]
@@ -339,41 +354,82 @@ class TestMerge:
 
 class TestUndo:
     def test_twice_or_unknown(self, tenant, named):
-        done = services.merge(tenant.id, *named("Anna", "Ben"), actor="ann")
-        services.undo_merge(tenant.id, done.pk, actor="ann")
+        done = merging.merge(tenant.id, *named("Anna", "Ben"), actor="ann")
+        merging.undo_merge(tenant.id, done.pk, actor="ann")
         with pytest.raises(Conflict):
-            services.undo_merge(tenant.id, done.pk, actor="ann")
+            merging.undo_merge(tenant.id, done.pk, actor="ann")
         with pytest.raises(NotFound):
-            services.undo_merge(tenant.id, uuid4(), actor="ann")
+            merging.undo_merge(tenant.id, uuid4(), actor="ann")
 
     def test_another_tenants(self, tenant, other_tenant, named):
-        done = services.merge(other_tenant.id, *named("Anna", "Ben", of=other_tenant), actor="ann")
+        done = merging.merge(other_tenant.id, *named("Anna", "Ben", of=other_tenant), actor="ann")
         with pytest.raises(NotFound):
-            services.undo_merge(tenant.id, done.pk, actor="ann")
+            merging.undo_merge(tenant.id, done.pk, actor="ann")
 
     def test_out_of_order(self, tenant, named):
         one, other, third = named("Anna", "Ben", "Cleo")
-        first = services.merge(tenant.id, one, other, actor="ann")
-        second = services.merge(tenant.id, third, one, actor="ann")
+        first = merging.merge(tenant.id, one, other, actor="ann")
+        second = merging.merge(tenant.id, third, one, actor="ann")
         with pytest.raises(Conflict):
-            services.undo_merge(tenant.id, first.pk, actor="ann")
-        services.undo_merge(tenant.id, second.pk, actor="ann")
-        services.undo_merge(tenant.id, first.pk, actor="ann")
+            merging.undo_merge(tenant.id, first.pk, actor="ann")
+        merging.undo_merge(tenant.id, second.pk, actor="ann")
+        merging.undo_merge(tenant.id, first.pk, actor="ann")
         assert named("Anna", "Ben", "Cleo") == [one, other, third]
 
     def test_what_was_forgotten_meanwhile_stays_forgotten(self, tenant, say, named, rows):
-        memory_id = say("Anna", "Ben")
+        memory_ids = [say("Anna", "Ben"), say("Anna", "Eve")]
         say("Cleo", "Dan")
         kept, dropped = named("Cleo", "Anna")
-        done = services.merge(tenant.id, kept, dropped, actor="ann")
-        memories.forget(tenant, memory_id, actor="test")
-        entity = services.undo_merge(tenant.id, done.pk, actor="ann")
+        done = merging.merge(tenant.id, kept, dropped, actor="ann")
+        memories.forget(tenant, memory_ids[0], actor="test")
+        entity = merging.undo_merge(tenant.id, done.pk, actor="ann")
         assert entity.pk == dropped
-        assert rows(Mention, entity_id=dropped) == rows(Relation, subject_id=dropped) == []
+        assert [row.memory_id for row in rows(Mention, entity_id=dropped)] == memory_ids[1:]
+        assert [row.memory_id for row in rows(Relation, subject_id=dropped)] == memory_ids[1:]
+
+    def test_what_was_learned_under_its_names_since_comes_back(self, tenant, say, named, rows):
+        say("Cleo", "Dan")
+        say("Anna", "Ben")
+        kept, dropped = named("Cleo", "Anna")
+        done = merging.merge(tenant.id, kept, dropped, actor="ann")
+        hers, its = say("anna", "Dan"), say("Cleo", "Ben")
+        both = say("Anna", "Cleo")
+        merging.undo_merge(tenant.id, done.pk, actor="ann")
+        assert {row.memory_id for row in rows(Mention, entity_id=dropped)} >= {hers, both}
+        assert {row.memory_id for row in rows(Relation, subject_id=dropped)} >= {hers}
+        assert its not in {row.memory_id for row in rows(Mention, entity_id=dropped)}
+        assert {row.memory_id for row in rows(Relation, subject_id=kept)} >= {its}
+
+    def test_so_it_does_of_a_merge_that_resolution_made(self, tenant, say, rows):
+        names = ("Microsoft", "Mircosoft")
+        kinds = dict.fromkeys(names, "organisation")
+        memory_ids = [say(name, "Ben", **kinds) for name in names * 2]
+        [done] = rows(Merge)
+        entity = merging.undo_merge(tenant.id, done.pk, actor="ann")
+        assert entity.name == "Mircosoft"
+        for pk, mine in ((entity.pk, memory_ids[1::2]), (done.kept_id, memory_ids[::2])):
+            assert [row.memory_id for row in rows(Mention, entity_id=pk)] == mine
+            assert [row.memory_id for row in rows(Relation, subject_id=pk)] == mine
+        assert [row.name for row in rows(EntityName, entity_id=done.kept_id)] == ["Microsoft"]
+
+    def test_a_record_of_the_past_tells_no_names(self, tenant, say, named, rows):
+        say("Cleo", "Anna")
+        done = merging.merge(tenant.id, *named("Cleo", "Anna"), actor="ann")
+        entity = merging.undo_merge(tenant.id, done.pk, actor="ann")
+        assert rows(Merge)[0].dropped == {"id": str(entity.pk)}
+
+    def test_a_curators_words_go_back_as_well(self, tenant, named, rows):
+        kept, dropped = named("Cleo", "Anna")
+        with tenant_scope(tenant.id):
+            Entity.objects.filter(pk=dropped).update(summary="A friend.")
+        done = merging.merge(tenant.id, kept, dropped, actor="ann")
+        assert rows(Entity)[0].summary == "A friend."
+        merging.undo_merge(tenant.id, done.pk, actor="ann")
+        assert {row.pk: row.summary for row in rows(Entity)} == {kept: "", dropped: "A friend."}
 
     def test_they_are_not_asked_about_again(self, tenant, doubt, rows):
-        done = services.decide(tenant.id, doubt.pk, same=True, actor="ann")
-        services.undo_merge(tenant.id, done.pk, actor="ben")
+        done = merging.decide(tenant.id, doubt.pk, same=True, actor="ann")
+        merging.undo_merge(tenant.id, done.pk, actor="ben")
         [settled] = rows(Doubt)
         assert (settled.pk, settled.state, settled.decided_by) == (doubt.pk, "different", "ben")
         assert (settled.likeness, settled.raised_at) == (doubt.likeness, doubt.raised_at)
@@ -399,10 +455,10 @@ class TestUndo:
         before, done = state(tenant), []
         while len(living) > 1 and data.draw(st.booleans()):
             dropped = living.pop(data.draw(st.integers(0, len(living) - 1)))
-            done.append(services.merge(tenant.id, data.draw(st.sampled_from(living)), dropped, actor="ann"))
+            done.append(merging.merge(tenant.id, data.draw(st.sampled_from(living)), dropped, actor="ann"))
         ends = [{each.kept_id, UUID(each.dropped["id"])} for each in done]
         for each in reversed(done):
-            services.undo_merge(tenant.id, each.pk, actor="ann")
+            merging.undo_merge(tenant.id, each.pk, actor="ann")
         after = state(tenant)
 
         def others(rows: list[dict]) -> list[dict]:
@@ -412,25 +468,121 @@ class TestUndo:
         assert after == before
 
 
+class TestSplit:
+    @pytest.fixture
+    def two(self, tenant, say, named):
+        """Ada and the countess, whom all take for one."""
+        say("Ada", "Ben")
+        say("Countess", "Ben")
+        one, other = named("Ada", "Countess")
+        merging.merge(tenant.id, one, other, actor="ann")
+        say("Countess", "Cleo")
+        say("Cleo", "Ada")
+        return one
+
+    def test_names_with_all_that_is_said_under_them(self, tenant, say, two, named, rows):
+        before = state(tenant)
+        said = [row.memory_id for row in rows(Mention, text="Countess")]
+        done = merging.split(tenant.id, two, ["countess"], actor="ann")
+        assert (named("Ada"), named("Countess")) == ([two], [done.made_id])
+        [made] = rows(Entity, pk=done.made_id)
+        assert (made.name, made.kind) == ("Countess", "person")
+        assert [row.memory_id for row in rows(Mention, entity_id=made.pk)] == said
+        assert [row.memory_id for row in rows(Relation, subject_id=made.pk)] == said
+        assert {row.text for row in rows(Mention, entity_id=two)} == {"Ada"}
+        [settled] = rows(Doubt)
+        assert ({settled.one_id, settled.other_id}, settled.state) == ({two, made.pk}, "different")
+        merging.undo_split(tenant.id, done.pk)
+        assert state(tenant) == before
+        with pytest.raises(Conflict):
+            merging.undo_split(tenant.id, done.pk)
+
+    def test_what_is_learned_since_is_of_who_has_the_name(self, tenant, say, two, rows):
+        done = merging.split(tenant.id, two, ["Countess"], actor="ann")
+        memory_id = say("Countess", "Dora")
+        assert rows(Mention, entity_id=done.made_id, memory_id=memory_id)
+        merging.undo_split(tenant.id, done.pk)
+        assert rows(Mention, entity_id=two, memory_id=memory_id)
+
+    def test_the_name_it_was_called_by(self, tenant, two, rows):
+        done = merging.split(tenant.id, two, ["Ada"], actor="ann")
+        assert [row.name for row in rows(Entity, pk__in=[two, done.made_id])] == ["Countess", "Ada"]
+        merging.undo_split(tenant.id, done.pk)
+        assert [row.name for row in rows(Entity, pk=two)] == ["Ada"]
+
+    def test_a_merge_of_what_was_split_off_can_be_undone(self, tenant, two, rows):
+        [merge] = rows(Merge)
+        done = merging.split(tenant.id, two, ["Countess"], actor="ann")
+        entity = merging.undo_merge(tenant.id, merge.pk, actor="ann")
+        assert [row.entity_id for row in rows(EntityName, name="Countess")] == [entity.pk]
+        assert rows(Entity, pk=done.made_id) == []  # nothing was its own
+
+    def test_a_split_and_a_merge_undone_out_of_order(self, tenant, two, named, rows):
+        [third] = named("Somebody Else")
+        split = merging.split(tenant.id, two, ["Countess"], actor="ann")
+        merge = merging.merge(tenant.id, third, split.made_id, actor="ann")
+        with pytest.raises(Conflict):
+            merging.undo_split(tenant.id, split.pk)
+        merging.undo_merge(tenant.id, merge.pk, actor="ann")
+        merging.undo_split(tenant.id, split.pk)
+        assert named("Ada", "Countess") == [two, two]
+
+    def test_what_cannot_be_split(self, tenant, other_tenant, two):
+        for of, pk, names, error in (
+            (tenant, two, ["Ada", "Countess"], Conflict),
+            (tenant, two, ["Ada", "Ben"], InvalidInput),
+            (tenant, two, ["?"], InvalidInput),
+            (tenant, uuid4(), ["Ada"], NotFound),
+            (other_tenant, two, ["Ada"], NotFound),
+        ):
+            with pytest.raises(error):
+                merging.split(of.id, pk, names, actor="ann")
+        with pytest.raises(NotFound):
+            merging.undo_split(tenant.id, uuid4())
+
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(data=st.data())
+    def test_undoing_splits_in_reverse_restores_every_row(self, tenant, say, named, data):
+        with tenant_scope(tenant.id):
+            Entity.objects.all().delete()
+        people = ["Anna Keller", "Ben", "Cleo", "Dan", "Eve"]
+        for _ in range(data.draw(st.integers(1, 6))):
+            say(*data.draw(st.lists(st.sampled_from(people), min_size=2, max_size=2, unique=True)))
+        one, *others = named(*people)
+        for other in others:
+            merging.merge(tenant.id, one, other, actor="ann")
+        before, done, left = state(tenant), [], list(people)
+        while len(left) > 1 and data.draw(st.booleans()):
+            names = data.draw(
+                st.lists(st.sampled_from(left), min_size=1, max_size=len(left) - 1, unique=True)
+            )
+            left = [name for name in left if name not in names]
+            done.append(merging.split(tenant.id, one, names, actor="ann"))
+        for each in reversed(done):
+            merging.undo_split(tenant.id, each.pk)
+        after = state(tenant)
+        assert after == before
+
+
 class TestDecide:
     def test_different(self, tenant, doubt, rows):
-        assert services.decide(tenant.id, doubt.pk, same=False, actor="ann") is None
+        assert merging.decide(tenant.id, doubt.pk, same=False, actor="ann") is None
         [settled] = rows(Doubt)
         assert (settled.state, settled.decided_by) == ("different", "ann")
         with pytest.raises(Conflict):
-            services.decide(tenant.id, doubt.pk, same=True, actor="ann")
+            merging.decide(tenant.id, doubt.pk, same=True, actor="ann")
 
     def test_the_same(self, tenant, doubt, named, rows):
-        done = services.decide(tenant.id, doubt.pk, same=True, actor="ann")
+        done = merging.decide(tenant.id, doubt.pk, same=True, actor="ann")
         assert done.kept_id == min(doubt.one_id, doubt.other_id)
         assert named("Anna Keller", "A. Keller") == [done.kept_id] * 2
         assert rows(Doubt) == []
 
     def test_unknown_or_another_tenants(self, other_tenant, tenant, doubt, rows):
         with pytest.raises(NotFound):
-            services.decide(tenant.id, uuid4(), same=True, actor="ann")
+            merging.decide(tenant.id, uuid4(), same=True, actor="ann")
         with pytest.raises(NotFound):
-            services.decide(other_tenant.id, doubt.pk, same=True, actor="ann")
+            merging.decide(other_tenant.id, doubt.pk, same=True, actor="ann")
         assert rows(Doubt) == [doubt]
 
     @pytest.mark.django_db(transaction=True)
@@ -440,7 +592,7 @@ class TestDecide:
         def decide(same: bool) -> str:
             together.wait(10)
             try:
-                services.decide(tenant.id, doubt.pk, same=same, actor="ann")
+                merging.decide(tenant.id, doubt.pk, same=same, actor="ann")
             except (Conflict, NotFound):
                 return "late"
             finally:
@@ -474,11 +626,83 @@ class TestForgotten:
             own.delete()
         assert [row.pk for row in rows(Entity, pk__in=[anna, ben])] == [ben]
 
+    def test_so_does_a_name(self, tenant, say, rows, named):
+        first, second = say("Anna", "Ben"), say("Annabel", "Ben")
+        kept, dropped = named("Anna", "Annabel")
+        done = merging.merge(tenant.id, kept, dropped, actor="ann")
+        third = say("Annabel", "Ben")
+        memories.forget(tenant, second, actor="test")
+        assert [row.name for row in rows(EntityName, entity_id=kept)] == ["Anna", "Annabel"]
+        memories.forget(tenant, third, actor="test")
+        assert [row.name for row in rows(EntityName, entity_id=kept)] == ["Anna"]
+        assert rows(NameKey, name_id__in=done.moved["names"]) == rows(Merge) == []
+        memories.forget(tenant, first, actor="test")
+        assert not any(state(tenant).values())
+
+    def test_the_name_it_is_called_by_is_one_that_is_left(self, tenant, say, rows, named):
+        first = say("Anna", "Ben")
+        for name in ("Annabel", "Bel", "Bel"):
+            say(name, "Ben")
+        kept, *others = named("Anna", "Annabel", "Bel")
+        for other in others:
+            merging.merge(tenant.id, kept, other, actor="ann")
+        memories.forget(tenant, first, actor="test")
+        assert [row.name for row in rows(Entity, pk=kept)] == ["Bel"]
+        told = f"{state(tenant)} {[row.dropped for row in rows(Merge)]}"
+        assert "Anna" not in told.replace("Annabel", "")
+
+    def test_a_merge_does_not_tell_it_either(self, tenant, say, rows, named):
+        first = say("Anna", "Ben")
+        say("Annabel", "Ben")
+        say("Cleo", "Ben")
+        anna, annabel, cleo = named("Anna", "Annabel", "Cleo")
+        inner = merging.merge(tenant.id, anna, annabel, actor="ann")
+        outer = merging.merge(tenant.id, cleo, anna, actor="ann")
+        memories.forget(tenant, first, actor="test")
+        assert [row.dropped["name"] for row in rows(Merge)] == ["Annabel", "Annabel"]
+        merging.undo_merge(tenant.id, outer.pk, actor="ann")
+        merging.undo_merge(tenant.id, inner.pk, actor="ann")
+        assert {row.name for row in rows(Entity)} == {"Annabel", "Ben", "Cleo"}
+        assert named("Annabel") == [annabel]
+
+    def test_not_a_name_that_a_curator_gave(self, tenant, say, rows, named):
+        first = say("Anna", "Ben")
+        say("Annabel", "Ben")
+        kept, other = named("Anna", "Annabel")
+        merging.merge(tenant.id, kept, other, actor="ann")
+        services.describe(tenant.id, kept, name="ANNA", summary="")
+        memories.forget(tenant, first, actor="test")
+        assert [row.name for row in rows(EntityName, entity_id=kept)] == ["ANNA", "Annabel"]
+
+    def test_nor_the_only_one_of_what_a_curator_describes(self, tenant, say, rows, named):
+        first = say("Anna", "Ben")
+        [anna] = named("Anna")
+        services.describe(tenant.id, anna, name="Anna", summary="A friend.")
+        memories.forget(tenant, first, actor="test")
+        assert [row.name for row in rows(EntityName)] == ["Anna"]
+
+    def test_a_denial_of_what_nobody_says_keeps_nothing(self, tenant, say, rows):
+        memory_id = say("Anna", "Ben")
+        [relation] = rows(Relation)
+        services.end_relation(tenant.id, relation.pk, at=datetime(2025, 1, 1, tzinfo=UTC))
+        memories.forget(tenant, memory_id, actor="test")
+        assert not any(state(tenant).values())
+
+    def test_a_revised_memory_lets_go_of_names(self, tenant, say, rows, named):
+        memory_id = say("Anna", "Ben")
+        say("Annabel", "Ben")
+        kept, other = named("Anna", "Annabel")
+        merging.merge(tenant.id, kept, other, actor="ann")
+        with tenant_scope(tenant.id):
+            said = saying(statement("Annabel", "knows", "Cleo", THEN))
+            services.learn(tenant.id, [(Source(memory_id, "other", THEN), said)])
+        assert [row.name for row in rows(EntityName, entity_id=kept)] == ["Annabel"]
+
     def test_so_do_the_records_of_what_was_merged_into_it(self, tenant, say, named, rows):
         memory_ids = [say("Anna", "Ben"), say("Cleo", "Dan")]
         anna, cleo, dan = named("Anna", "Cleo", "Dan")
-        services.merge(tenant.id, anna, cleo, actor="ann")
-        services.merge(tenant.id, dan, anna, actor="ann")
+        merging.merge(tenant.id, anna, cleo, actor="ann")
+        merging.merge(tenant.id, dan, anna, actor="ann")
         memories.forget(tenant, memory_ids[0], actor="test")
         assert len(rows(Merge)) == 2
         memories.forget(tenant, memory_ids[1], actor="test")

@@ -1,12 +1,17 @@
 """What memories say reaches the graph: after they can be found, once, and level with their text."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from graph import queries
-from graph.models import Mention, Reading, Relation
+from graph.models import Doubt, Mention, Reading, Relation
+from graph.resolution import DOUBTFUL
 from memories import indexing, reading, services
-from memories.models import ReadJob
+from memories.models import Memory, ReadJob
 from memos_project.db import tenant_scope
+from memos_project.tenancy.models import Tenant
 
 pytestmark = pytest.mark.django_db
 SAID = "Ada Lovelace lives in Berlin."
@@ -108,6 +113,12 @@ class TestReading:
         assert homes(tenant) == []
         assert count(tenant, ReadJob) == 0
 
+    def test_names_are_compared_by_meaning_where_its_measure_is_known(self, tenant, tell, minilm):
+        tell("We drove up Mount Everest Road.", "Ada lives at Mt Everest Road.")
+        with tenant_scope(tenant.id):
+            [doubt] = Doubt.objects.all()
+        assert doubt.likeness == DOUBTFUL
+
     def test_code_is_not_read(self, tenant, tell):
         tell(SAID, kind="code")
         assert homes(tenant) == []
@@ -136,6 +147,33 @@ class TestReading:
         remember(SAID)
         indexed()
         assert reading.sweep() == 1
+
+    def test_the_sweep_asks_once_for_all_tenants(
+        self, tenant, other_tenant, remember, indexed, django_assert_num_queries
+    ):
+        for of in (tenant, other_tenant):
+            remember(SAID, of=of)
+        indexed()
+        with django_assert_num_queries(1):
+            assert reading.sweep() == 2
+        Tenant.objects.filter(pk=other_tenant.id).update(active=False)
+        with tenant_scope(tenant.id):
+            assert reading.sweep() == 1
+            assert ReadJob.objects.count() == 1  # the tenant is the same as before
+            ReadJob.objects.update(due_at=None)
+        assert reading.sweep() == 0
+
+    def test_what_is_given_up_does_not_hold_up_the_rest(self, tenant, remember, indexed, monkeypatch):
+        monkeypatch.setattr(reading, "BATCH", 2)
+        remember("One.", "Two.", "Three.", SAID)
+        indexed()
+        with tenant_scope(tenant.id):
+            lost = ReadJob.objects.exclude(memory_id=Memory.objects.get(content=SAID).pk)
+            lost.update(attempts=reading.MAX_ATTEMPTS, due_at=timezone.now() - timedelta(hours=1))
+        assert reading.drain(tenant.id) == 1
+        assert homes(tenant) == ["Berlin"]
+        with tenant_scope(tenant.id):
+            assert ReadJob.objects.filter(due_at=None).count() == 3
 
 
 def test_indexing_says_what_is_unread(tenant, remember):

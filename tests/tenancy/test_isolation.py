@@ -7,6 +7,7 @@ import pytest
 from django.db import Error, IntegrityError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
+from graph import merging
 from graph import services as graph
 from graph.models import Entity
 from graph.services import Source
@@ -211,7 +212,8 @@ def learn_something(tenant, memory_id):
     said.append(statement("Ada Lovelace", "lives_in", "Rome", source.occurred_at))
     graph.learn(tenant.id, [(source, saying(*said))])
     ids = {row.name: row.pk for row in Entity.objects.all()}
-    graph.merge(tenant.id, ids["Berlin"], ids["Rome"], actor="test")
+    merging.merge(tenant.id, ids["Berlin"], ids["Rome"], actor="test")
+    merging.split(tenant.id, ids["Berlin"], ["Rome"], actor="test")
 
 
 @pytest.fixture

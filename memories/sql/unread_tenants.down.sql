@@ -1,0 +1,1 @@
+DROP FUNCTION memos_unread_tenants();
