@@ -24,3 +24,4 @@ INDEXED = Counter("memos_memories_indexed_total", "Memories whose indexes were b
 PROVIDER_ERRORS = Counter(
     "memos_embedding_provider_errors_total", "Failed calls of embedding providers", ["model", "error"]
 )
+CONSOLIDATED = Counter("memos_consolidation_steps_total", "Notes made, grown or given up", ["outcome"])

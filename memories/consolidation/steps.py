@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from memories import notes
+from memories import metrics, notes
 from memories.consolidation import Summary, get_summariser
 from memories.models import ConsolidationRun as Run
 from memories.models import ConsolidationStep as Step
@@ -104,6 +104,7 @@ def recede(tenant_id: UUID, step_id: UUID) -> int:
         step.former |= {"importance": {str(pk): [before[pk], since[pk]] for pk in before}}
         step.state = Step.State.DONE
         step.save(update_fields=["former", "state"])
+    metrics.CONSOLIDATED.labels(outcome="grown" if step.grows else "made").inc()
     return 1
 
 
@@ -128,6 +129,7 @@ def drop(tenant_id: UUID, step_id: UUID, reason: str) -> None:
         if step.state in (Step.State.PLANNED, Step.State.WRITTEN):
             step.state, step.reason = Step.State.DROPPED, reason[:500]
             step.save(update_fields=["state", "reason"])
+            metrics.CONSOLIDATED.labels(outcome="dropped").inc()
 
 
 def take_back(tenant: TenantInfo, step: Step) -> None:
