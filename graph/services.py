@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from graph.extraction import FUNCTIONAL, Extraction
+from graph.indexing import wake_on_commit
 from graph.models import Doubt, Entity, EntityName, Mention, Merge, Reading, Relation
 from graph.names import normal
 from graph.resolution import Embed, Named, name_entity, resolve, take_turns
@@ -173,6 +174,7 @@ def end_relation(tenant_id: UUID, relation_id: UUID, *, at: datetime) -> Relatio
             raise NotFound("There is no such relation.")
         if at <= ended.valid_from:
             raise Conflict("It can end only after it began.", field="at")
+        wake_on_commit(tenant_id)
         return Relation.objects.create(
             tenant_id=tenant_id, subject_id=ended.subject_id, predicate=ended.predicate, object_id=ended.object_id,
             negated=True, valid_from=at, confidence=1.0, learned_at=timezone.now(),
@@ -198,6 +200,7 @@ def describe(tenant_id: UUID, entity_id: UUID, *, name: str, summary: str) -> No
         if not owner:
             name_entity(tenant_id, entity_id, kind, name)
         Entity.objects.filter(pk=entity_id).update(name=name, summary=summary)
+        wake_on_commit(tenant_id)
 
 
 def merge(tenant_id: UUID, kept_id: UUID, dropped_id: UUID, *, actor: str) -> Merge:
@@ -227,6 +230,7 @@ def merge(tenant_id: UUID, kept_id: UUID, dropped_id: UUID, *, actor: str) -> Me
             tenant_id=tenant_id, kept_id=kept_id, dropped=dropped.snapshot(), moved=moved, actor=actor
         )
         dropped.delete()
+        wake_on_commit(tenant_id)
         return done
 
 
@@ -264,6 +268,7 @@ def undo_merge(tenant_id: UUID, merge_id: UUID, *, actor: str) -> Entity:
             defaults=decision, create_defaults={**decision, "likeness": 1.0},
         )  # fmt: skip
         Merge.objects.filter(pk=merge_id).update(undone_at=timezone.now())
+        wake_on_commit(tenant_id)
         return entity
 
 

@@ -19,6 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from graph.stores import GraphUnavailable, graph_store
 from memories.embeddings import EmbeddingError, get_embedder
 from memories.retrieval import active_model
 from memories.vectors import IndexUnavailable, vector_index
@@ -46,6 +47,10 @@ def _vectors() -> None:
     vector_index().ping()
 
 
+def _graph() -> None:
+    graph_store().ping()
+
+
 def _embeddings() -> None:
     get_embedder(active_model().spec)
 
@@ -54,10 +59,20 @@ CHECKS: Mapping[str, Callable[[], None]] = {
     "postgres": _postgres,
     "redis": _redis,
     "vectors": _vectors,
+    "graph": _graph,
     "embeddings": _embeddings,
 }
 # A ValueError is an embedding model whose options make no sense.
-DOWN = (Error, PoolTimeout, redis.RedisError, IndexUnavailable, EmbeddingError, OSError, ValueError)
+DOWN = (
+    Error,
+    PoolTimeout,
+    redis.RedisError,
+    IndexUnavailable,
+    GraphUnavailable,
+    EmbeddingError,
+    OSError,
+    ValueError,
+)
 
 
 def services() -> dict[str, str]:

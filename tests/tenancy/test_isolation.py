@@ -7,8 +7,9 @@ import pytest
 from django.db import Error, IntegrityError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
+from graph import indexing as graph_indexing
 from graph import services as graph
-from graph.models import Entity
+from graph.models import Entity, Projector
 from graph.services import Source
 from memories import services
 from memories.models import Conversation, FrequentTerm, GraphTenant, Memory, TextStatistics
@@ -218,6 +219,7 @@ def learn_something(tenant, memory_id):
 def full(tenant, other_tenant, remember, indexed):
     """Rows of both tenants in every table that has a tenant."""
     changed = {}
+    graph_indexing.begin()
     for mine in (tenant, other_tenant):
         [changed[mine.id], *_] = remember(
             *(f"Memory {n} of a cat." for n in range(4)),
@@ -242,6 +244,7 @@ def full(tenant, other_tenant, remember, indexed):
             GraphTenant.objects.create(tenant_id=mine.id)
             learn_something(mine, changed[mine.id])
             TextStatistics.objects.create(tenant_id=mine.id, documents=1, total_length=1)
+            Projector.objects.create(tenant_id=mine.id)
 
 
 def tables_with_rows():
