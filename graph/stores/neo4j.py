@@ -29,7 +29,6 @@ from graph.stores import cypher, walking
 from graph.stores.base import (
     MAX_DEPTH,
     MENTIONS,
-    Edge,
     EntityNode,
     GraphProjection,
     GraphUnavailable,
@@ -102,7 +101,7 @@ class Neo4jStore(GraphProjection):
         if node_id not in nodes:
             raise NotFound("There is no such node.")
         found = [
-            Neighbour(nodes[each.node_id], each.depth, Edge(*each.edge))
+            Neighbour(nodes[each.node_id], each.depth, each.edge.edge())
             for each in reached
             if each.node_id in nodes
         ]
@@ -137,7 +136,7 @@ class Neo4jStore(GraphProjection):
                 ids.append(step.other(ids[-1]))
             nodes = search.nodes(ids)
         cost = walking.cost(steps, weighted=weighted)
-        return Way([nodes[each] for each in ids], [Edge(*step) for step in steps], cost, is_cut)
+        return Way([nodes[each] for each in ids], [step.edge() for step in steps], cost, is_cut)
 
     @contextmanager
     def _searching(self, tenant_id: UUID) -> Iterator["_Search"]:
@@ -367,7 +366,7 @@ class _Search:
             tenant == self._tenant and begins <= self._now < ends for *_, tenant, begins, ends in edges
         ):
             return None
-        found = [Edge(*_step(edge[:6])) for edge in edges]
+        found = [_step([*edge[:6], True]).edge() for edge in edges]
         return Way([Node(UUID(uid), *rest) for uid, *rest in nodes], found, float(len(found)), is_cut=False)
 
     def _collected(self, statement: str, **params: Any) -> list[Any]:
@@ -419,10 +418,11 @@ def _row(relation: Relationship) -> dict[str, Any]:
 
 
 def _step(row: Sequence[Any]) -> Step:
-    subject, predicate, object_, sure, uid, memory = row
-    return Step(UUID(subject), predicate, UUID(object_), sure, UUID(uid), UUID(memory) if memory else None)
+    subject, predicate, object_, sure, uid, memory, outwards = row
+    memory_id = UUID(memory) if memory else None
+    return Step(UUID(subject), predicate, UUID(object_), sure, UUID(uid), memory_id, outwards)
 
 
-def _mention(memory: str, entity: str) -> Step:
+def _mention(memory: str, entity: str, outwards: bool) -> Step:
     memory_id = UUID(memory)
-    return Step(memory_id, MENTIONS, UUID(entity), 1.0, None, memory_id)
+    return Step(memory_id, MENTIONS, UUID(entity), 1.0, None, memory_id, outwards)

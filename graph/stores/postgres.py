@@ -11,7 +11,7 @@ from psycopg.errors import QueryCanceled
 
 from graph.extraction import FUNCTIONAL
 from graph.stores import walking
-from graph.stores.base import MAX_DEPTH, MENTIONS, Edge, GraphStore, Neighbour, Neighbourhood, Node, Way
+from graph.stores.base import MAX_DEPTH, MENTIONS, GraphStore, Neighbour, Neighbourhood, Node, Way
 from graph.stores.walking import Deadline, Step
 from memos_project.db import fetch_prepared, send_prepared, tenant_scope
 from memos_project.errors import NotFound
@@ -36,25 +36,28 @@ HOLDS = """
     ))
 """
 RELATIONS = f"""
-    (SELECT r.subject_id, r.predicate, r.object_id, r.confidence, r.id, r.memory_id FROM graph_relation r
+    (SELECT r.subject_id, r.predicate, r.object_id, r.confidence, r.id, r.memory_id, true FROM graph_relation r
      WHERE r.subject_id = node.id AND {HOLDS} ORDER BY r.valid_from DESC LIMIT %(fan_out)s)
     UNION ALL
-    (SELECT r.subject_id, r.predicate, r.object_id, r.confidence, r.id, r.memory_id FROM graph_relation r
+    (SELECT r.subject_id, r.predicate, r.object_id, r.confidence, r.id, r.memory_id, false FROM graph_relation r
      WHERE r.object_id = node.id AND {HOLDS} ORDER BY r.valid_from DESC LIMIT %(fan_out)s)
 """
 SPOKEN_OF = f"""
-    (SELECT DISTINCT m.memory_id, '{MENTIONS}', m.entity_id, 1.0::float8, NULL::uuid, m.memory_id FROM graph_mention m
+    (SELECT DISTINCT m.memory_id, '{MENTIONS}', m.entity_id, 1.0::float8, NULL::uuid, m.memory_id, true FROM graph_mention m
      WHERE m.memory_id = node.id AND m.tenant_id = %(tenant)s LIMIT %(fan_out)s)
     UNION ALL
-    (SELECT DISTINCT ON (m.memory_id) m.memory_id, '{MENTIONS}', m.entity_id, 1.0::float8, NULL::uuid, m.memory_id
+    (SELECT DISTINCT ON (m.memory_id) m.memory_id, '{MENTIONS}', m.entity_id, 1.0::float8, NULL::uuid, m.memory_id, false
      FROM graph_mention m WHERE m.entity_id = node.id AND m.tenant_id = %(tenant)s
      ORDER BY m.memory_id DESC LIMIT %(fan_out)s)
 """
 AT_NODES = "SELECT near.* FROM unnest(%(nodes)s::uuid[]) node (id) CROSS JOIN LATERAL"
 EDGES = f"{AT_NODES} ({RELATIONS}) near"
 EDGES_AND_MENTIONS = f"{AT_NODES} ({RELATIONS} UNION ALL {SPOKEN_OF}) near"
-NODES = """
-SELECT e.id, e.kind, e.name FROM graph_entity e WHERE e.tenant_id = %(tenant)s AND e.id = ANY(%(ids)s)
+ENTITIES = (
+    "SELECT e.id, e.kind, e.name FROM graph_entity e WHERE e.tenant_id = %(tenant)s AND e.id = ANY(%(ids)s)"
+)
+NODES = f"""
+{ENTITIES}
 UNION ALL
 SELECT r.memory_id, 'memory', '' FROM graph_reading r WHERE r.tenant_id = %(tenant)s AND r.memory_id = ANY(%(ids)s)
 """
@@ -82,9 +85,9 @@ class PostgresStore(GraphStore):
             start = [Node(*row) for row in begun()]
             if not start:
                 raise NotFound("There is no such node.")
-            nodes = _nodes(tenant_id, [each.node_id for each in reached])
+            nodes = _nodes(tenant_id, [each.node_id for each in reached], memories=mentions)
         found = [
-            Neighbour(nodes[each.node_id], each.depth, Edge(*each.edge))
+            Neighbour(nodes[each.node_id], each.depth, each.edge.edge())
             for each in reached
             if each.node_id in nodes
         ]
@@ -102,7 +105,7 @@ class PostgresStore(GraphStore):
     ) -> Way:
         edges = _edges_of(tenant_id, None, mentions=mentions)
         with _searching(tenant_id) as deadline:
-            if {start, end} - _nodes(tenant_id, [start, end]).keys():
+            if {start, end} - _nodes(tenant_id, [start, end], memories=True).keys():
                 raise NotFound("There is no such node.")
             steps, is_cut = walking.way(
                 start, end, edges, max_depth=max_depth, weighted=weighted, deadline=deadline
@@ -112,9 +115,9 @@ class PostgresStore(GraphStore):
             ids = [start]
             for step in steps:
                 ids.append(step.other(ids[-1]))
-            nodes = _nodes(tenant_id, ids)
+            nodes = _nodes(tenant_id, ids, memories=True)
         cost = walking.cost(steps, weighted=weighted)
-        return Way([nodes[each] for each in ids], [Edge(*step) for step in steps], cost, is_cut)
+        return Way([nodes[each] for each in ids], [step.edge() for step in steps], cost, is_cut)
 
     def ping(self) -> None:
         """PostgreSQL is asked for by itself."""
@@ -154,6 +157,6 @@ def _edges_of(
     return edges
 
 
-def _nodes(tenant_id: UUID, ids: Collection[UUID]) -> Mapping[UUID, Node]:
-    rows = fetch_prepared(NODES, {"tenant": tenant_id, "ids": list(ids)})
+def _nodes(tenant_id: UUID, ids: Collection[UUID], *, memories: bool) -> Mapping[UUID, Node]:
+    rows = fetch_prepared(NODES if memories else ENTITIES, {"tenant": tenant_id, "ids": list(ids)})
     return {row[0]: Node(*row) for row in rows}

@@ -1,7 +1,8 @@
 """Breadth first through a graph, a level at a time, whoever it is that gives the edges of a level."""
 
 import heapq
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
@@ -15,7 +16,7 @@ MAX_NODES = 20_000
 
 
 class Step(NamedTuple):
-    """An edge while ways are searched, of which there are many: what an ``Edge`` has, and quicker made."""
+    """An edge as it is met from one of its ends; there are many, and this is made and looked at quicker than an ``Edge``."""
 
     subject_id: UUID
     predicate: str
@@ -23,13 +24,17 @@ class Step(NamedTuple):
     confidence: float
     id: UUID | None
     memory_id: UUID | None
+    outwards: bool  # met from its subject
 
     def other(self, node_id: UUID) -> UUID:
         return self.object_id if node_id == self.subject_id else self.subject_id
 
+    def edge(self) -> Edge:
+        return Edge(*self[:-1])
+
 
 type Edges = Callable[[Sequence[UUID]], Sequence[Step]]
-"""The edges at these nodes: of each up to FAN_OUT + 1 in each direction."""
+"""The edges at these nodes, each as it is met from them: of each node up to FAN_OUT + 1 in each direction."""
 
 
 class Deadline:
@@ -69,18 +74,19 @@ def neighbours(
 ) -> tuple[list[Reached], bool]:
     """What is within so many steps, the nearest first, and whether a bound kept something out."""
     reached: dict[UUID, Reached] = {}
+    seen = {start}
     frontier, is_cut = [start], False
     for level in range(1, depth + 1):
         deadline.check()
         found = edges(frontier[:MAX_NODES])
-        is_cut |= len(frontier) > MAX_NODES or is_crowded(found, frontier)
-        known, frontier = {*frontier}, []
+        is_cut |= len(frontier) > MAX_NODES or is_crowded(found)
+        frontier = []
         for edge in found:
-            here, _, there, *_ = edge
-            for one, other in ((here, there), (there, here)):
-                if one in known and other not in reached and other != start:
-                    reached[other] = Reached(other, level, edge)
-                    frontier.append(other)
+            there = edge[2] if edge[6] else edge[0]
+            if there not in seen:
+                seen.add(there)
+                reached[there] = Reached(there, level, edge)
+                frontier.append(there)
         if len(reached) > limit or not frontier:
             break
     return list(reached.values())[:limit], is_cut or len(reached) > limit
@@ -90,53 +96,84 @@ def way(
     start: UUID, end: UUID, edges: Edges, *, max_depth: int, weighted: bool, deadline: Deadline
 ) -> tuple[list[Step] | None, bool]:
     """The steps of a best way, None where there is none within the bounds, and whether one kept something out."""
-    found, is_cut = _explore(start, end, edges, max_depth, weighted=weighted, deadline=deadline)
-    return _cheapest(found, start, end, max_depth, weighted=weighted), is_cut
+    if start == end:
+        return [], False
+    if not weighted:
+        return _shortest(start, end, edges, max_depth, deadline=deadline)
+    found, is_cut = _explore(start, end, edges, max_depth, deadline=deadline)
+    return _cheapest(found, start, end, max_depth), is_cut
 
 
 def cost(edges: Iterable[Step | Edge], *, weighted: bool) -> float:
     return sum(1 / max(edge.confidence, 0.01) if weighted else 1.0 for edge in edges)
 
 
-def is_crowded(edges: Collection[Step], nodes: Collection[UUID]) -> bool:
+def is_crowded(edges: Collection[Step]) -> bool:
     """Whether some node has more edges in one direction than are followed."""
     if len(edges) <= FAN_OUT:
         return False
-    known, counts = {*nodes}, dict[tuple[UUID, bool, bool], int]()
-    for edge in {*edges}:
-        for end, outwards in ((edge.subject_id, True), (edge.object_id, False)):
-            if end in known:
-                key = (end, outwards, edge.id is None)
-                counts[key] = counts.get(key, 0) + 1
-    return any(count > FAN_OUT for count in counts.values())
+    counts = Counter((edge[0] if edge[6] else edge[2], edge[6], edge[4] is None) for edge in edges)
+    return max(counts.values()) > FAN_OUT
+
+
+def _shortest(
+    start: UUID, end: UUID, edges: Edges, max_depth: int, *, deadline: Deadline
+) -> tuple[list[Step] | None, bool]:
+    """From both ends, always from where there is less to look at; where they first meet is a shortest way."""
+    frontiers = [start], [end]
+    came_by: tuple[dict[UUID, Step | None], dict[UUID, Step | None]] = {start: None}, {end: None}
+    is_cut = False
+    for _ in range(max_depth):
+        deadline.check()
+        side = 0 if len(frontiers[0]) <= len(frontiers[1]) else 1
+        found = edges(frontiers[side])
+        is_cut |= is_crowded(found)
+        frontiers[side].clear()
+        own, others = came_by[side], came_by[1 - side]
+        for edge in found:
+            there = edge[2] if edge[6] else edge[0]
+            if there not in own:
+                own[there] = edge
+                if there in others:
+                    first = [*_back(came_by[0], there)]
+                    return [*reversed(first), *_back(came_by[1], there)], is_cut
+                frontiers[side].append(there)
+        if not frontiers[side]:
+            break
+        if len(own) + len(others) > MAX_NODES:
+            return None, True
+    return None, is_cut
+
+
+def _back(came_by: Mapping[UUID, Step | None], node_id: UUID) -> Iterator[Step]:
+    """The steps from a node back to where a search began."""
+    while (step := came_by[node_id]) is not None:
+        yield step
+        node_id = step.subject_id if step.outwards else step.object_id
 
 
 def _explore(
-    start: UUID, end: UUID, edges: Edges, max_depth: int, *, weighted: bool, deadline: Deadline
+    start: UUID, end: UUID, edges: Edges, max_depth: int, *, deadline: Deadline
 ) -> tuple[Collection[Step], bool]:
-    """The edges among which a best way is: from both ends, until they meet and no longer way can be better."""
+    """The edges among which a surest way is: from both ends, until they meet and no longer way can be better."""
     frontiers, seen = ([start], [end]), ({start}, {end})
-    kept: set[Step] = set()
+    kept: list[Step] = []
     depth, is_cut, most = 0, False, float(max_depth)
     while depth < most and all(frontiers):
         deadline.check()
         side = 0 if len(frontiers[0]) <= len(frontiers[1]) else 1
-        found = edges(frontiers[side][:MAX_NODES])
-        is_cut |= len(frontiers[side]) > MAX_NODES or is_crowded(found, frontiers[side])
+        found = edges(frontiers[side])
+        is_cut |= is_crowded(found)
         depth += 1
-        known = {*frontiers[side]}
         frontiers[side].clear()
-        kept.update(found)
+        kept += found
         for edge in found:
-            here, _, there, *_ = edge
-            for one, other in ((here, there), (there, here)):
-                if one in known and other not in seen[side]:
-                    seen[side].add(other)
-                    frontiers[side].append(other)
+            there = edge[2] if edge[6] else edge[0]
+            if there not in seen[side]:
+                seen[side].add(there)
+                frontiers[side].append(there)
         if not seen[0].isdisjoint(seen[1]):
-            if not weighted:
-                break
-            steps = _cheapest(kept, start, end, max_depth, weighted=True)
+            steps = _cheapest(kept, start, end, max_depth)
             if steps is not None:
                 # Each step costs at least 1: a way of more steps than this costs cannot be better.
                 most = min(most, cost(steps, weighted=True))
@@ -146,10 +183,8 @@ def _explore(
     return kept, is_cut
 
 
-def _cheapest(
-    edges: Iterable[Step], start: UUID, end: UUID, max_depth: int, *, weighted: bool
-) -> list[Step] | None:
-    """The cheapest way of at most so many steps among these edges (Dijkstra 1959), None where there is none."""
+def _cheapest(edges: Iterable[Step], start: UUID, end: UUID, max_depth: int) -> list[Step] | None:
+    """The surest way of at most so many steps among these edges (Dijkstra 1959), None where there is none."""
     near: dict[UUID, list[Step]] = {}
     for edge in edges:
         near.setdefault(edge.subject_id, []).append(edge)
@@ -169,6 +204,6 @@ def _cheapest(
             continue
         for edge in near.get(here, ()):
             tie += 1
-            further = spent + cost([edge], weighted=weighted)
+            further = spent + cost([edge], weighted=True)
             heapq.heappush(queue, (further, steps + 1, tie, edge.other(here), (*taken, edge)))
     return None
