@@ -49,12 +49,14 @@ ENTITIES = "INSERT INTO graph_entity (tenant_id, kind, name) SELECT %s, 'thing',
 
 
 def fill(tenant: TenantInfo, memories: int) -> None:
-    """Made where there are none; nothing of it is embedded."""
+    """Made where there are none; nothing of it is read."""
     with tenant_scope(tenant.id):
         if Memory.objects.filter(tenant_id=tenant.id).exists():
             return
     for start in range(0, memories, 1000):
-        items = [NewMemory(content=f"Memory {n}.") for n in range(start, min(start + 1000, memories))]
+        # Code, for a worker that runs beside must not read them.
+        numbers = range(start, min(start + 1000, memories))
+        items = [NewMemory(content=f"Memory {n}.", kind=Memory.Kind.CODE) for n in numbers]
         remember(tenant, items, actor="benchmark")
     with tenant_scope(tenant.id), connections["default"].cursor() as cursor:
         cursor.execute("DELETE FROM memories_indexjob WHERE tenant_id = %s", [tenant.id])
@@ -102,7 +104,7 @@ def main() -> None:
     store = graph_projection()
     if not isinstance(store, Neo4jStore):
         raise SystemExit("NEO4J_URL names the server to be measured")
-    slug = f"bench-projection-{given.memories}"
+    slug = f"bench-projected-{given.memories}"
     if not Tenant.objects.filter(slug=slug).exists():
         create_tenant(slug=slug)
     tenant = find_tenant(slug)

@@ -36,7 +36,7 @@ from memos_project.tenancy.models import Tenant
 log = structlog.get_logger(__name__)
 
 # Marks taken at once.
-BATCH = 2000
+BATCH = 4000
 # Seconds in which changes gather, and after which somebody else takes over from who was killed. A batch takes a few at
 # most; the store gives up a transaction of its own long before.
 GATHERING, LEASE = 0.2, 120.0

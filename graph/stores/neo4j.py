@@ -8,13 +8,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import batched, groupby
-from time import monotonic, time_ns
+from time import monotonic
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 from django.conf import settings
-from neo4j import READ_ACCESS, WRITE_ACCESS, Driver, GraphDatabase, ManagedTransaction, Query, unit_of_work
+from neo4j import READ_ACCESS, WRITE_ACCESS, Driver, GraphDatabase, ManagedTransaction, unit_of_work
 from neo4j.exceptions import ConstraintError, DriverError, Neo4jError, SessionExpired, TransientError
 from neomodel import db
 from tenacity import (
@@ -26,20 +26,19 @@ from tenacity import (
 )
 
 from graph.stores import cypher, walking
+from graph.stores.asking import Search
 from graph.stores.base import (
     MAX_DEPTH,
-    MENTIONS,
     EntityNode,
     GraphProjection,
     GraphUnavailable,
     Group,
     Neighbour,
     Neighbourhood,
-    Node,
     Relationship,
     Way,
 )
-from graph.stores.walking import Deadline, Step
+from graph.stores.walking import Deadline
 from memos_project.errors import NotFound
 
 # Rows of one statement, and nodes removed by one.
@@ -72,7 +71,7 @@ class Neo4jStore(GraphProjection):
     ) -> None:
         parts = urlsplit(url)
         if not parts.hostname or not parts.username or parts.password is None:
-            raise ValueError("url must be like bolt://user:password@host:7687/database.")
+            raise ValueError("url (NEO4J_URL) must be like bolt://user:password@host:7687/database.")
         self._address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         self._auth = (unquote(parts.username), unquote(parts.password))
         self._database = parts.path.strip("/") or None
@@ -139,13 +138,13 @@ class Neo4jStore(GraphProjection):
         return Way([nodes[each] for each in ids], [step.edge() for step in steps], cost, is_cut)
 
     @contextmanager
-    def _searching(self, tenant_id: UUID) -> Iterator["_Search"]:
+    def _searching(self, tenant_id: UUID) -> Iterator[Search]:
         deadline = Deadline(settings.MEMOS_GRAPH_TIMEOUT)
         with (
             self._server(deadline) as driver,
             driver.session(database=self._database, default_access_mode=READ_ACCESS) as session,
         ):
-            yield _Search(session, tenant_id, deadline)
+            yield Search(session, tenant_id, deadline)
 
     # -- The projection
 
@@ -331,58 +330,6 @@ class Neo4jStore(GraphProjection):
             raise GraphUnavailable(f"Neo4j refused: {error}") from error
 
 
-class _Search:
-    """A question to the server, which may ask it several things."""
-
-    def __init__(self, session: Any, tenant_id: UUID, deadline: Deadline) -> None:
-        self._session, self._tenant, self.deadline = session, str(tenant_id), deadline
-        self._now = time_ns() // 1000
-
-    def nodes(self, ids: Collection[UUID]) -> dict[UUID, Node]:
-        rows = self._run(cypher.NODES, ids=[str(each) for each in ids])
-        return {UUID(uid): Node(UUID(uid), label, name) for uid, label, name in rows}
-
-    def edges_of(self, predicates: Collection[str] | None, *, mentions: bool) -> walking.Edges:
-        chosen = None if predicates is None else sorted(predicates)
-
-        def edges(nodes: Sequence[UUID]) -> list[Step]:
-            ids = [str(each) for each in nodes]
-            by = {"ids": ids, "fan_out": walking.FAN_OUT + 1}
-            found = [_step(each) for each in self._collected(cypher.EDGES, predicates=chosen, **by)]
-            if mentions:
-                for statement in (cypher.MENTIONED_BY, cypher.MENTIONING):
-                    found += [_mention(*each) for each in self._collected(statement, **by)]
-            return found
-
-        return edges
-
-    def shortest(self, start: UUID, end: UUID, max_depth: int) -> Way | None:
-        """A shortest way of relations; None where that which the server found does not hold now."""
-        rows = [] if start == end else self._run(cypher.SHORTEST[max_depth], start=str(start), end=str(end))
-        if not rows:
-            return Way([], [], None, is_cut=False)
-        nodes, edges = rows[0]
-        if not all(
-            tenant == self._tenant and begins <= self._now < ends for *_, tenant, begins, ends in edges
-        ):
-            return None
-        found = [_step([*edge[:6], True]).edge() for edge in edges]
-        return Way([Node(UUID(uid), *rest) for uid, *rest in nodes], found, float(len(found)), is_cut=False)
-
-    def _collected(self, statement: str, **params: Any) -> list[Any]:
-        rows = self._run(statement, **params)
-        found: list[Any] = rows[0][0] if rows else []
-        return found
-
-    def _run(self, statement: str, **params: Any) -> list[Any]:
-        self.deadline.check()
-        query = Query(statement, timeout=self.deadline.left)
-        result = self._session.run(query, {"tenant": self._tenant, "now": self._now, **params})
-        rows = [each.values() for each in result]
-        self.deadline.check()
-        return rows
-
-
 def _run(tx: ManagedTransaction, statement: str, tenant_id: UUID, rows: Sequence[Any]) -> int:
     """Send rows in batches; returns the sum of the counts that come back."""
     done = 0
@@ -415,14 +362,3 @@ def _row(relation: Relationship) -> dict[str, Any]:
         "begins": relation.begins,
         "ends": relation.ends,
     }
-
-
-def _step(row: Sequence[Any]) -> Step:
-    subject, predicate, object_, sure, uid, memory, outwards = row
-    memory_id = UUID(memory) if memory else None
-    return Step(UUID(subject), predicate, UUID(object_), sure, UUID(uid), memory_id, outwards)
-
-
-def _mention(memory: str, entity: str, outwards: bool) -> Step:
-    memory_id = UUID(memory)
-    return Step(memory_id, MENTIONS, UUID(entity), 1.0, None, memory_id, outwards)

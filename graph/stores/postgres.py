@@ -130,7 +130,7 @@ class PostgresStore(GraphStore):
 def _searching(tenant_id: UUID) -> Iterator[Deadline]:
     """A transaction of the tenant in which no statement takes longer than a question may."""
     deadline = Deadline(settings.MEMOS_GRAPH_TIMEOUT)
-    most = {"statement_timeout": str(int(1000 * deadline.seconds))}
+    most = {"statement_timeout": str(max(1, int(1000 * deadline.seconds)))}
     try:
         with tenant_scope(tenant_id, settings=most, pipelined=True):
             yield deadline

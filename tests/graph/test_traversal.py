@@ -68,3 +68,15 @@ class TestOverHttp:
             answer = api.get(path)
             assert (answer.status, answer.fields) == (503, ["depth"])
             assert "ask for fewer steps" in answer.body["detail"]
+
+    @pytest.mark.parametrize("word", ["' OR 1=1 --", "}) DETACH DELETE n //", '"', "\\", "`knows`", "knows'"])
+    def test_no_field_takes_a_statement(self, api, nodes, word):
+        for path, fields in (
+            (f"/graph/related/{nodes[0]}", ("depth", "kinds", "mentions", "limit")),
+            (f"/graph/path/{nodes[0]}/{nodes[2]}", ("max_depth", "weighted", "mentions")),
+        ):
+            for field in fields:
+                answer = api.get(path, **{field: word})
+                assert (answer.status, answer.fields) == (400, [field])
+        for path in (f"/graph/related/{word}", f"/graph/path/{nodes[0]}/{word}"):
+            assert api.get(path.replace("//", "/")).status == 404

@@ -375,5 +375,5 @@ class TestInside:
 
     @pytest.mark.parametrize("url", ["bolt://127.0.0.1:7687", "bolt://neo4j@host", "neo4j"])
     def test_an_address_without_a_password_is_refused(self, url, settings):
-        with pytest.raises(Exception, match=r"MEMOS_GRAPH.*bolt://user:password@host"):
+        with pytest.raises(Exception, match=r"NEO4J_URL\) must be like bolt://user:password@host"):
             configure(settings, url)
