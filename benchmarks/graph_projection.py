@@ -45,6 +45,12 @@ INSERT INTO graph_mention (tenant_id, memory_id, entity_id, start, "end", text)
 SELECT %(t)s, m.ids[1 + n / 3], e.ids[1 + floor(many * power(random(), 1.5))::int], 0, 5, 'Thing'
 FROM memories m, entities e, generate_series(0, %(m)s * 3 - 1) n
 """
+# One relationship a row.
+MENTIONS = """
+UNWIND $rows AS row
+MATCH (m:Memory {tenant: $tenant, uid: row.memory}) MATCH (e:Entity {tenant: $tenant, uid: row.entity})
+MERGE (m)-[r:MENTIONS]->(e) SET r.tenant = $tenant
+"""
 ENTITIES = "INSERT INTO graph_entity (tenant_id, kind, name) SELECT %s, 'thing', 'Thing ' || n FROM generate_series(1, %s) n"
 
 
@@ -77,7 +83,7 @@ def rows_of(tenant: TenantInfo) -> dict[str, list[dict[str, Any]]]:
     return {
         cypher.PUT_ENTITIES: [{"id": str(e.id), "kind": e.kind, "name": e.name} for e in nodes.values()],
         cypher.PUT_MEMORIES: [{"id": str(each)} for each in memories],
-        cypher.PUT_MENTIONS: [
+        MENTIONS: [
             {"memory": str(m), "entity": str(e)} for m, mentioned in memories.items() for e in mentioned
         ],
         cypher.PUT_RELATIONS: [_row(each) for each in relations],

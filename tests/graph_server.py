@@ -8,6 +8,7 @@ import fcntl
 import importlib.util
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -122,6 +123,7 @@ def main() -> None:
     arguments.add_argument("--heap", default="256m")
     arguments.add_argument("--runner", type=int, default=os.getppid())
     given = arguments.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     server = GraphServer(given.dir / "server", heap=given.heap, bolt=given.port)
     try:
         server.start()

@@ -38,8 +38,9 @@ WHERE NOT e.uid IN row.entities DELETE r
 """
 PUT_MENTIONS = """
 UNWIND $rows AS row
-MATCH (m:Memory {tenant: $tenant, uid: row.memory})
-MATCH (e:Entity {tenant: $tenant, uid: row.entity})
+MATCH (m:Memory {tenant: $tenant, uid: row.id})
+UNWIND row.entities AS entity
+MATCH (e:Entity {tenant: $tenant, uid: entity})
 MERGE (m)-[r:MENTIONS]->(e) SET r.tenant = $tenant
 RETURN count(r)
 """

@@ -175,14 +175,14 @@ class Neo4jStore(GraphProjection):
             {"id": str(memory_id), "entities": [str(each) for each in entities]}
             for memory_id, entities in mentions.items()
         ]
-        pairs = [{"memory": row["id"], "entity": entity} for row in rows for entity in row["entities"]]
+        pairs = sum(len(each) for each in mentions.values())
 
         def put(tx: ManagedTransaction) -> int:
             _run(tx, cypher.PUT_MEMORIES, tenant_id, rows)
             _run(tx, cypher.DROP_MENTIONS, tenant_id, rows)
-            return _run(tx, cypher.PUT_MENTIONS, tenant_id, pairs)
+            return _run(tx, cypher.PUT_MENTIONS, tenant_id, rows)
 
-        if self._write(put) == len(pairs):
+        if self._write(put) == pairs:
             return set()
         held = self.held_entities(tenant_id, {each for entities in mentions.values() for each in entities})
         return {memory_id for memory_id, entities in mentions.items() if not held.keys() >= {*entities}}
