@@ -1,21 +1,27 @@
-"""Neighbourhoods and shortest ways among many nodes, against the same asked by hand.
+"""Neighbourhoods and shortest ways among many nodes, against the same asked by hand of the same store.
 
     python benchmarks/graph.py --nodes 100000 --relations 500000
+    NEO4J_URL=bolt://neo4j:password@127.0.0.1:7687 python benchmarks/graph.py --store neo4j
 
-Runs beside a started memOS, in its environment. Written by hand: the plain recursive statements, without time, names
-and bounds, on the same rows.
+Runs beside a started memOS, in its environment. Written by hand: the plain statements, without time, names and bounds,
+on the same rows or nodes. What Neo4j lacks is projected first.
 """
 
 import argparse
 import random
 import statistics
+import sys
+import time
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from django.db import connections
 from stack import timed  # sets Django up
 
-from graph import traversal
+from graph import indexing, projections
+from graph.stores import GraphStore, graph_store
+from graph.stores.postgres import PostgresStore
 from memos_project.db import fetch_prepared, tenant_scope
 from memos_project.tenancy.callers import TenantInfo, find_tenant
 from memos_project.tenancy.models import Tenant
@@ -34,27 +40,41 @@ SELECT %s, ids[1 + floor(many * random())::int], 'depends_on', ids[1 + floor(man
        0.5 + random() / 2, now() - make_interval(days => (1000 * random())::int)
 FROM nodes, generate_series(1, %s)
 """
-NEAR = """
-SELECT object_id FROM graph_relation WHERE subject_id = %(node)s
-UNION SELECT subject_id FROM graph_relation WHERE object_id = %(node)s
-"""
-RELATED = """
-WITH one AS ({near}), two AS (
-    SELECT r.object_id FROM graph_relation r JOIN one ON r.subject_id = one.object_id
-    UNION SELECT r.subject_id FROM graph_relation r JOIN one ON r.object_id = one.object_id
-)
-SELECT object_id FROM one UNION SELECT object_id FROM two
-"""
-PATH = """
-WITH RECURSIVE way AS (
-    SELECT %(node)s::uuid AS at, 0 AS steps
-    UNION
-    SELECT CASE WHEN r.subject_id = way.at THEN r.object_id ELSE r.subject_id END, way.steps + 1
-    FROM way JOIN graph_relation r ON r.subject_id = way.at OR r.object_id = way.at
-    WHERE way.steps < 4
-)
-SELECT min(steps) FROM way WHERE at = %(end)s
-"""
+SQL = {
+    "near": """
+        SELECT object_id FROM graph_relation WHERE subject_id = %(node)s
+        UNION SELECT subject_id FROM graph_relation WHERE object_id = %(node)s
+    """,
+    "two steps": """
+        WITH one AS (
+            SELECT object_id FROM graph_relation WHERE subject_id = %(node)s
+            UNION SELECT subject_id FROM graph_relation WHERE object_id = %(node)s
+        ), two AS (
+            SELECT r.object_id FROM graph_relation r JOIN one ON r.subject_id = one.object_id
+            UNION SELECT r.subject_id FROM graph_relation r JOIN one ON r.object_id = one.object_id
+        )
+        SELECT object_id FROM one UNION SELECT object_id FROM two
+    """,
+    # Of up to four steps: of six it takes seconds.
+    "way": """
+        WITH RECURSIVE way AS (
+            SELECT %(node)s::uuid AS at, 0 AS steps
+            UNION
+            SELECT CASE WHEN r.subject_id = way.at THEN r.object_id ELSE r.subject_id END, way.steps + 1
+            FROM way JOIN graph_relation r ON r.subject_id = way.at OR r.object_id = way.at
+            WHERE way.steps < 4
+        )
+        SELECT min(steps) FROM way WHERE at = %(end)s
+    """,
+}
+CYPHER = {
+    "near": "MATCH (n:Entity {tenant: $tenant, uid: $node})-[:RELATES]-(m) RETURN DISTINCT m.uid",
+    "two steps": "MATCH (n:Entity {tenant: $tenant, uid: $node})-[:RELATES*1..2]-(m) RETURN DISTINCT m.uid",
+    "way": """
+        MATCH (a:Entity {tenant: $tenant, uid: $node}), (b:Entity {tenant: $tenant, uid: $end})
+        MATCH p = shortestPath((a)-[:RELATES*..6]-(b)) RETURN [n IN nodes(p) | n.uid]
+    """,
+}
 
 
 def fill(tenant: TenantInfo, nodes: int, relations: int) -> list[UUID]:
@@ -71,15 +91,38 @@ def fill(tenant: TenantInfo, nodes: int, relations: int) -> list[UUID]:
     return [row[0] for row in rows]
 
 
-def by_hand(tenant: TenantInfo, sql: str, **params: UUID) -> object:
-    with tenant_scope(tenant.id, pipelined=True):
-        return fetch_prepared(sql, params)
+def project(tenant: TenantInfo) -> None:
+    began = time.monotonic()
+    done = sum(projections.settle(tenant.id))
+    print(f"projected {done} nodes and groups of relations in {time.monotonic() - began:.1f} s")
+    if not indexing.is_level(tenant.id):
+        raise SystemExit("the graph store is not level")
+
+
+def by_hand(store: Any, tenant: TenantInfo, name: str, **ends: UUID) -> Callable[[], object]:
+    def sql() -> object:
+        with tenant_scope(tenant.id, pipelined=True):
+            return fetch_prepared(SQL[name], ends)
+
+    def cypher() -> object:
+        params = {key: str(value) for key, value in ends.items()}
+        return store._read(CYPHER[name], tenant=str(tenant.id), **params)
+
+    return sql if store.in_database else cypher
+
+
+def chosen(name: str) -> GraphStore:
+    store = PostgresStore() if name == "postgres" else graph_store()
+    if (name == "postgres") != store.in_database:
+        raise SystemExit("NEO4J_URL names the server to be measured")
+    return store
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    arguments.add_argument("--store", choices=["postgres", "neo4j"], default="postgres")
     arguments.add_argument("--nodes", type=int, default=100_000)
     arguments.add_argument("--relations", type=int, default=500_000)
     arguments.add_argument("--rounds", type=int, default=200)
@@ -88,26 +131,29 @@ def main() -> None:
     if not Tenant.objects.filter(slug=slug).exists():
         create_tenant(slug=slug)
     tenant = find_tenant(slug)
+    store = chosen(given.store)
     nodes = fill(tenant, given.nodes, given.relations)
+    if not store.in_database:
+        project(tenant)
     rnd = random.Random(1)
     times: dict[str, list[float]] = {}
     for _ in range(given.rounds):
         node, end = rnd.sample(nodes, 2)
         acts: dict[str, Callable[[], object]] = {
-            "near, by hand": lambda node=node: by_hand(tenant, NEAR, node=node),  # type: ignore[misc]
-            "related, depth 1": lambda node=node: traversal.related(tenant.id, node, limit=1000),  # type: ignore[misc]
-            "depth 2, by hand": lambda node=node: by_hand(tenant, RELATED.format(near=NEAR), node=node),  # type: ignore[misc]
-            "related, depth 2": lambda node=node: traversal.related(tenant.id, node, depth=2, limit=1000),  # type: ignore[misc]
-            "path of 4, by hand": lambda node=node, end=end: by_hand(tenant, PATH, node=node, end=end),  # type: ignore[misc]
-            "path of up to 6": lambda node=node, end=end: traversal.path(tenant.id, node, end),  # type: ignore[misc]
+            "near, by hand": by_hand(store, tenant, "near", node=node),
+            "related, depth 1": lambda node=node: store.related(tenant.id, node, limit=1000),  # type: ignore[misc]
+            "two steps, by hand": by_hand(store, tenant, "two steps", node=node),
+            "related, depth 2": lambda node=node: store.related(tenant.id, node, depth=2, limit=1000),  # type: ignore[misc]
+            "way, by hand": by_hand(store, tenant, "way", node=node, end=end),
+            "path of up to 6": lambda node=node, end=end: store.path(tenant.id, node, end),  # type: ignore[misc]
         }
         for name, act in acts.items():
             times.setdefault(name, []).append(timed(act))
-    print(f"{given.nodes} nodes, {given.relations} relations")
+    print(f"{given.store}: {given.nodes} nodes, {given.relations} relations")
     for name, each in times.items():
         p50, p95 = statistics.median(each), statistics.quantiles(each, n=20)[18]
         print(f"{name:20s} p50 {p50:7.2f} ms  p95 {p95:7.2f} ms")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

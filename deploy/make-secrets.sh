@@ -29,6 +29,7 @@ for name in admin_password app_password owner_password postgres_password qdrant_
 done
 keep api_key "mos_$(random)"
 keep neo4j_auth "neo4j/$(random)"
+keep neo4j_url "bolt://neo4j:$(value neo4j_auth | cut -d/ -f2)@neo4j:7687/neo4j"
 keep database_url "postgresql://memos_app:$(value app_password)@postgres:5432/memos"
 keep database_owner_url "postgresql://memos_owner:$(value owner_password)@postgres:5432/memos"
 keep redis_url "redis://:$(value redis_password)@redis:6379/0"

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
+from graph.indexing import wake_on_commit
 from graph.models import Doubt, Entity, EntityName, Mention, Merge, Relation, Split
 from graph.names import normal
 from graph.resolution import held, take_turns
@@ -36,6 +37,7 @@ def merge(tenant_id: UUID, kept_id: UUID, dropped_id: UUID, *, actor: str) -> Me
         raise Conflict("An entity cannot be merged with itself.", field="other")
     with tenant_scope(tenant_id):
         take_turns(tenant_id)
+        wake_on_commit(tenant_id)
         rows = held(kept_id, dropped_id)
         if len(rows) < 2:
             raise NotFound("There is no such entity.")
@@ -53,6 +55,7 @@ def undo_merge(tenant_id: UUID, merge_id: UUID, *, actor: str) -> Entity:
     """
     with tenant_scope(tenant_id):
         take_turns(tenant_id)
+        wake_on_commit(tenant_id)
         done = Merge.objects.select_for_update().filter(pk=merge_id).first()
         if done is None:
             raise NotFound("There is no such merge.")
@@ -94,6 +97,7 @@ def split(tenant_id: UUID, entity_id: UUID, names: Sequence[str], *, actor: str)
     """
     with tenant_scope(tenant_id):
         take_turns(tenant_id)
+        wake_on_commit(tenant_id)
         entity = held(entity_id).get(entity_id)
         if entity is None:
             raise NotFound("There is no such entity.")
@@ -118,6 +122,7 @@ def undo_split(tenant_id: UUID, split_id: UUID) -> Entity:
     """
     with tenant_scope(tenant_id):
         take_turns(tenant_id)
+        wake_on_commit(tenant_id)
         done = Split.objects.select_for_update().filter(pk=split_id).first()
         if done is None:
             raise NotFound("There is no such split.")
@@ -145,6 +150,7 @@ def decide(tenant_id: UUID, doubt_id: UUID, *, same: bool, actor: str) -> Merge 
     """
     with tenant_scope(tenant_id):
         take_turns(tenant_id)
+        wake_on_commit(tenant_id)
         doubt = Doubt.objects.filter(pk=doubt_id).first()
         if doubt is None:
             raise NotFound("There is no such doubt.")

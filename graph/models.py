@@ -230,6 +230,12 @@ class Relation(models.Model):
         indexes = [
             # What was said of one thing, in order: also what ends what.
             models.Index(name="relation_by_subject", fields=["subject", "predicate", "valid_from"]),
+            # What denies it, of which there is little.
+            models.Index(
+                name="relation_denials",
+                fields=["subject", "predicate", "object"],
+                condition=Q(negated=True),
+            ),
             # What is near a node now, the latest first.
             models.Index(name="relation_from", fields=["subject", "-valid_from"]),
             models.Index(name="relation_to", fields=["object", "-valid_from"]),
@@ -309,3 +315,62 @@ class Doubt(Kept):
 
     def __str__(self) -> str:
         return f"{self.one} or {self.other}"
+
+
+class Projection(models.Model):
+    """That a graph store outside of PostgreSQL is to be kept level: while there is a row, triggers leave marks."""
+
+    id = models.SmallIntegerField(primary_key=True, db_default=1)
+    epoch = models.UUIDField(
+        db_default=UuidV7(), help_text="What the store is filled under; another one: anew."
+    )
+
+    class Meta:
+        constraints = [models.CheckConstraint(name="projection_only_one", condition=Q(id=1))]
+
+    def __str__(self) -> str:
+        return str(self.epoch)
+
+
+class Projector(models.Model):
+    """Who brings a tenant's graph store level: one at a time, until the lease is over."""
+
+    tenant = models.OneToOneField(Tenant, on_delete=models.PROTECT, related_name="+", primary_key=True)
+    epoch = models.UUIDField(null=True, help_text="Under which all its rows were marked.")
+    token = models.UUIDField(null=True)
+    held_until = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [TenantIsolation(name="projector_tenant_isolation")]
+
+    def __str__(self) -> str:
+        return str(self.tenant_id)
+
+
+class ProjectMark(models.Model):
+    """That something in the graph store is behind its rows, or may be; written by trigger with the change itself.
+
+    A log: who changes a thing again adds another mark, so that writers never wait for each other here.
+    """
+
+    class Kind(models.IntegerChoices):
+        ENTITY = 1
+        MEMORY = 2  # with its mentions
+        RELATIONS = 3  # all of a subject and a predicate
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
+    kind = models.SmallIntegerField(choices=Kind)
+    node_id = models.UUIDField()
+    predicate = models.CharField(max_length=40, db_default="")
+    marked_at = models.DateTimeField(db_default=Now())
+    due_at = models.DateTimeField(db_default=Now())
+    attempts = models.SmallIntegerField(db_default=0)
+    error = models.TextField(db_default="", blank=True)
+
+    class Meta:
+        constraints = [TenantIsolation(name="projectmark_tenant_isolation")]
+        indexes = [models.Index(name="projectmark_in_order", fields=["tenant", "id"])]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.node_id}"

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from graph.extraction import FUNCTIONAL, Extraction
+from graph.indexing import wake_on_commit
 from graph.models import Entity, EntityName, Mention, Reading, Relation
 from graph.names import normal
 from graph.resolution import Meant, Named, Unclear, held, name_entity, resolve, take_turns
@@ -175,6 +176,7 @@ def end_relation(tenant_id: UUID, relation_id: UUID, *, at: datetime) -> Relatio
             raise NotFound("There is no such relation.")
         if at <= ended.valid_from:
             raise Conflict("It can end only after it began.", field="at")
+        wake_on_commit(tenant_id)
         return Relation.objects.create(
             tenant_id=tenant_id, subject_id=ended.subject_id, predicate=ended.predicate, object_id=ended.object_id,
             subject_name_id=ended.subject_name_id, object_name_id=ended.object_name_id,
@@ -188,6 +190,7 @@ def confirm_relation(tenant_id: UUID, relation_id: UUID, *, actor: str) -> None:
         known = Relation.objects.filter(pk=relation_id, unlearned_at=None)
         if not known.update(confidence=1.0, confirmed_by=actor):
             raise NotFound("There is no such relation.")
+        wake_on_commit(tenant_id)
 
 
 def describe(tenant_id: UUID, entity_id: UUID, *, name: str, summary: str) -> None:
@@ -211,3 +214,4 @@ def describe(tenant_id: UUID, entity_id: UUID, *, name: str, summary: str) -> No
         elif name != rows[entity_id].name:
             EntityName.objects.filter(pk=owner.pk).update(name=name, given=True)
         Entity.objects.filter(pk=entity_id).update(name=name, summary=summary)
+        wake_on_commit(tenant_id)

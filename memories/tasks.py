@@ -6,6 +6,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
+from graph import indexing as graph_indexing
 from memories import accesses, indexing, notes, promotion, reading, statistics
 from memories.consolidation import runs
 from memories.working import llm_cache
@@ -19,6 +20,7 @@ def index_memories(tenant_id: str) -> None:
     """Bring the indexes level with one tenant's backlog."""
     if indexing.drain(UUID(tenant_id)):
         reading.wake(UUID(tenant_id))
+        graph_indexing.wake(UUID(tenant_id))  # what was forgotten was in the graph too
     _give_back_memory()
 
 
@@ -38,6 +40,7 @@ def sweep_index_backlog() -> None:
 def read_memories(tenant_id: str) -> None:
     """Have the graph learn what a tenant's memories say."""
     reading.drain(UUID(tenant_id))
+    graph_indexing.wake(UUID(tenant_id))
 
 
 @shared_task(ignore_result=True)

@@ -20,6 +20,8 @@ from memos_project.local.connections import Connections, create_private, read
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
+# With +s the connection is encrypted, with +ssc by a certificate that nobody vouches for.
+GRAPH_SCHEMES = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
 EXPECTED = {int: "a whole number", float: "a number", bool: "true or false"}
 
 

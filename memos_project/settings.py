@@ -8,7 +8,7 @@ from celery.schedules import schedule
 from django.urls import reverse_lazy
 
 from memos_project.admin_site import UNFOLD as UNFOLD
-from memos_project.env import broker_of, connections, env, secret_key
+from memos_project.env import GRAPH_SCHEMES, broker_of, connections, env, secret_key
 from memos_project.observability import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -85,6 +85,7 @@ CONNECTIONS = connections(MEMOS_HOME)
 REDIS_URL = CONNECTIONS.redis_url
 QDRANT_URL = env.str("QDRANT_URL", default="")
 QDRANT_API_KEY = env.str("QDRANT_API_KEY", default="")
+NEO4J_URL = env.address("NEO4J_URL", schemes=GRAPH_SCHEMES)
 
 
 def _database(url: str, **options: Any) -> dict[str, Any]:
@@ -152,6 +153,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 60.0},
     },
     "decay-notes": {"task": "memories.tasks.decay_notes", "schedule": schedule(3600.0)},
+    "sweep-graph-backlog": {
+        "task": "graph.tasks.sweep_graph_backlog",
+        "schedule": schedule(env.float("MEMOS_SWEEP_SECONDS", default=10.0, minimum=0.1)),
+        "options": {"expires": env.float("MEMOS_SWEEP_SECONDS", default=10.0, minimum=0.1)},
+    },
     "count-text-statistics": {"task": "memories.tasks.count_text_statistics", "schedule": schedule(60.0)},
     "drop-expired-prompts": {"task": "memories.tasks.drop_expired_prompts", "schedule": schedule(600.0)},
     "flush-accesses": {"task": "memories.tasks.flush_accesses", "schedule": schedule(30.0)},
@@ -242,6 +248,14 @@ MEMOS_VECTORS = {
         else {"BACKEND": "memories.vectors.pgvector.PgVectorIndex", "OPTIONS": {}}
     )
 }
+MEMOS_GRAPH = {
+    "default": (
+        {"BACKEND": "graph.stores.neo4j.Neo4jStore", "OPTIONS": {"url": NEO4J_URL}}
+        if NEO4J_URL
+        else {"BACKEND": "graph.stores.postgres.PostgresStore", "OPTIONS": {}}
+    )
+}
+MEMOS_GRAPH_TIMEOUT = env.float("MEMOS_GRAPH_TIMEOUT", default=5.0, minimum=0.01)
 MEMOS_EMBEDDING_THREADS = env.int("MEMOS_EMBEDDING_THREADS", default=1, minimum=1)
 MEMOS_INDEX_BATCH = env.int("MEMOS_INDEX_BATCH", default=128, minimum=1)
 MEMOS_INDEX_LEASE_SECONDS = env.float("MEMOS_INDEX_LEASE_SECONDS", default=30.0, minimum=1)

@@ -8,7 +8,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from memories import metrics
 from memos_project import metrics as shared_metrics
-from memos_project.api.health import BacklogCollector
+from memos_project.api.health import BacklogCollector, _gauges
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = [
@@ -17,7 +17,7 @@ SOURCES = [
 COMMANDS = sorted(
     file.stem for file in SOURCES if file.parent.name == "commands" and not file.stem.startswith("_")
 )
-READS = re.compile(r'\benv\.(?:str|int|float|bool|list|address|database)\(\s*"([A-Z_]+)"')
+READS = re.compile(r'\benv\.(?:str|int|float|bool|list|address|database)\(\s*"([A-Z0-9_]+)"')
 
 
 def variables() -> set[str]:
@@ -32,5 +32,7 @@ def metric_names() -> set[str]:
         if isinstance(value, MetricWrapperBase)
         for each in value.describe()
     ]
-    asked = re.findall(r'GaugeMetricFamily\(\s*"(\w+)"', inspect.getsource(BacklogCollector))
-    return {f"{each.name}_total" if each.type == "counter" else each.name for each in declared} | set(asked)
+    prefixes = re.findall(r'_gauges\("(\w+)"', inspect.getsource(BacklogCollector))
+    gauges = re.findall(r'f"\{prefix\}_(\w+)"', inspect.getsource(_gauges))
+    asked = {f"{prefix}_{gauge}" for prefix in prefixes for gauge in gauges}
+    return {f"{each.name}_total" if each.type == "counter" else each.name for each in declared} | asked

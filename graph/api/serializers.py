@@ -12,7 +12,7 @@ from graph import neighbourhoods
 from graph.extraction import PREDICATES
 from graph.matching import MAX_VALUES, OPERATORS, PROPERTIES
 from graph.models import Entity
-from graph.traversal import MAX_DEPTH
+from graph.stores import MAX_DEPTH
 from memos_project.api.fields import (
     CursorField,
     JsonObjectField,
@@ -232,6 +232,10 @@ class RelatedOutput(serializers.Serializer[Any]):
     start = NodeOutput()
     found = NeighbourOutput(many=True)
     is_cut = serializers.BooleanField(help_text="Whether a limit kept something out.")
+    degraded = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="``graph`` where the graph store is down or behind, and PostgreSQL answered.",
+    )
 
 
 class WayOutput(serializers.Serializer[Any]):
@@ -239,6 +243,10 @@ class WayOutput(serializers.Serializer[Any]):
     edges = EdgeOutput(many=True)
     cost = serializers.FloatField(allow_null=True)
     is_cut = serializers.BooleanField(help_text="Whether a limit kept something out.")
+    degraded = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="``graph`` where the graph store is down or behind, and PostgreSQL answered.",
+    )
 
 
 _VALUES: Mapping[type, Mapping[str, Any]] = {

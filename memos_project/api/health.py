@@ -1,6 +1,6 @@
 """Is everything there? For load balancers (``/health``), for operators (``/v1/admin/health``), for Prometheus."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -19,6 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from graph.stores import GraphUnavailable, graph_store
 from memories.embeddings import EmbeddingError, get_embedder
 from memories.retrieval import active_model
 from memories.vectors import IndexUnavailable, vector_index
@@ -30,6 +31,11 @@ log = structlog.get_logger(__name__)
 
 BACKLOG = (
     "SELECT tenant_id, waiting, failing, oldest, extract(epoch FROM now() - oldest) FROM memos_backlog()"
+)
+
+GRAPH_BACKLOG = (
+    "SELECT tenant_id, waiting, failing, oldest, extract(epoch FROM now() - oldest) FROM graph_backlog()"
+    " WHERE waiting > 0"
 )
 
 
@@ -46,6 +52,10 @@ def _vectors() -> None:
     vector_index().ping()
 
 
+def _graph() -> None:
+    graph_store().ping()
+
+
 def _embeddings() -> None:
     get_embedder(active_model().spec)
 
@@ -54,10 +64,20 @@ CHECKS: Mapping[str, Callable[[], None]] = {
     "postgres": _postgres,
     "redis": _redis,
     "vectors": _vectors,
+    "graph": _graph,
     "embeddings": _embeddings,
 }
 # A ValueError is an embedding model whose options make no sense.
-DOWN = (Error, PoolTimeout, redis.RedisError, IndexUnavailable, EmbeddingError, OSError, ValueError)
+DOWN = (
+    Error,
+    PoolTimeout,
+    redis.RedisError,
+    IndexUnavailable,
+    GraphUnavailable,
+    EmbeddingError,
+    OSError,
+    ValueError,
+)
 
 
 def services() -> dict[str, str]:
@@ -96,6 +116,9 @@ class AdminHealthOutput(HealthOutput):
     workers = serializers.IntegerField(help_text="Celery workers that answered.")
     embedding_model = serializers.CharField()
     backlog = BacklogOfTenant(many=True)
+    graph_backlog = BacklogOfTenant(
+        many=True, help_text="Of a graph store outside of PostgreSQL: what it has not been told yet."
+    )
 
 
 class HealthView(APIView):
@@ -125,13 +148,12 @@ class AdminHealthView(TenantView):
             "workers": _workers(),
             "embedding_model": "",
             "backlog": [],
+            "graph_backlog": [],
         }
         if state["postgres"] == "up":
             body["embedding_model"] = active_model().spec.name
-            body["backlog"] = [
-                dict(zip(("tenant_id", "waiting", "failing", "oldest"), row, strict=False))
-                for row in _backlog()
-            ]
+            body["backlog"] = _by_tenant(_rows(BACKLOG))
+            body["graph_backlog"] = _by_tenant(_rows(GRAPH_BACKLOG))
         return Response(body)
 
 
@@ -142,30 +164,37 @@ def _workers() -> int:
         return 0
 
 
-def _backlog() -> list[tuple[Any, ...]]:
+def _by_tenant(rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    return [dict(zip(("tenant_id", "waiting", "failing", "oldest"), row, strict=False)) for row in rows]
+
+
+def _rows(sql: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(BACKLOG)
+        cursor.execute(sql)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 
 
 class BacklogCollector(Collector):
-    """The index backlog, asked for when Prometheus asks."""
+    """The backlogs of the indexes and of the graph store, asked for when Prometheus asks."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        waiting = GaugeMetricFamily("memos_index_backlog", "Memories whose indexes are behind")
-        failing = GaugeMetricFamily("memos_index_failing", "Of these, memories that failed before")
-        oldest = GaugeMetricFamily(
-            "memos_index_oldest_seconds", "Age of the oldest memory whose indexes are behind"
-        )
         try:
-            rows = _backlog()
+            indexes, graph = _rows(BACKLOG), _rows(GRAPH_BACKLOG)
         except (Error, PoolTimeout):
             return
-        waiting.add_metric([], sum(row[1] for row in rows))
-        failing.add_metric([], sum(row[2] for row in rows))
-        oldest.add_metric([], max((float(row[4]) for row in rows), default=0.0))
-        yield from (waiting, failing, oldest)
+        yield from _gauges("memos_index", "Memories whose indexes are behind", indexes)
+        yield from _gauges("memos_graph", "Changes that the graph store has not been told of", graph)
+
+
+def _gauges(prefix: str, what: str, rows: Sequence[tuple[Any, ...]]) -> Iterator[GaugeMetricFamily]:
+    waiting = GaugeMetricFamily(f"{prefix}_backlog", what)
+    failing = GaugeMetricFamily(f"{prefix}_failing", "Of these, those that failed before")
+    oldest = GaugeMetricFamily(f"{prefix}_oldest_seconds", "Age of the oldest of these")
+    waiting.add_metric([], sum(row[1] for row in rows))
+    failing.add_metric([], sum(row[2] for row in rows))
+    oldest.add_metric([], max((float(row[4]) for row in rows), default=0.0))
+    yield from (waiting, failing, oldest)
 
 
 BACKLOG_REGISTRY = CollectorRegistry(auto_describe=False)

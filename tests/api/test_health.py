@@ -9,7 +9,7 @@ from tests.factories import Api
 class TestHealth:
     def test_all_is_well_and_no_key_is_needed(self, tenant):
         answer = Api().get("/health")
-        parts = {"postgres", "redis", "vectors", "embeddings"}
+        parts = {"postgres", "redis", "vectors", "graph", "embeddings"}
         assert (answer.status, answer.body) == (200, {"status": "ok", "services": dict.fromkeys(parts, "up")})
 
     def test_without_redis_it_is_degraded(self, redis_down):

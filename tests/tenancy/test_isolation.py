@@ -7,12 +7,23 @@ import pytest
 from django.db import Error, IntegrityError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
+from graph import indexing as graph_indexing
 from graph import merging
 from graph import services as graph
-from graph.models import Entity
+from graph.models import Entity, Projector
 from graph.services import Source
 from memories import services
-from memories.models import Conversation, FrequentTerm, GraphTenant, Memory, TextStatistics
+from memories.models import (
+    ConsolidationMark,
+    ConsolidationRun,
+    ConsolidationStep,
+    Conversation,
+    FrequentTerm,
+    GraphTenant,
+    Memory,
+    NoteLink,
+    TextStatistics,
+)
 from memories.working import llm_cache
 from memos_project.db import current_tenant, tenant_scope
 from memos_project.tenancy.idempotency import answer_once
@@ -220,6 +231,7 @@ def learn_something(tenant, memory_id):
 def full(tenant, other_tenant, remember, indexed):
     """Rows of both tenants in every table that has a tenant."""
     changed = {}
+    graph_indexing.begin()
     for mine in (tenant, other_tenant):
         [changed[mine.id], *_] = remember(
             *(f"Memory {n} of a cat." for n in range(4)),
@@ -244,6 +256,24 @@ def full(tenant, other_tenant, remember, indexed):
             GraphTenant.objects.create(tenant_id=mine.id)
             learn_something(mine, changed[mine.id])
             TextStatistics.objects.create(tenant_id=mine.id, documents=1, total_length=1)
+            Projector.objects.create(tenant_id=mine.id)
+            consolidate_something(mine, changed[mine.id])
+
+
+def consolidate_something(mine, memory_id):
+    """Notes, and how they came about."""
+    one, other = (
+        services.note_down(
+            mine,
+            services.NewNote(content=said, context=said, user_id="ann", sources=[memory_id]),
+            actor="test",
+        ).id
+        for said in ("A cat.", "Another cat.")
+    )
+    NoteLink.objects.get_or_create(tenant_id=mine.id, one_id=one, other_id=other, defaults={"likeness": 0.5})
+    run = ConsolidationRun.objects.create(tenant_id=mine.id, actor="test", leased_until=timezone.now())
+    ConsolidationStep.objects.create(tenant_id=mine.id, run=run, number=0, memory_ids=[memory_id])
+    ConsolidationMark.objects.create(tenant_id=mine.id, upto=memory_id)
 
 
 def tables_with_rows():

@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.table import Table
 
 from memories import embedding_models
-from memories.management.progress import follow
 from memories.models import EmbeddingModel
 from memories.vectors import IndexUnavailable
 from memos_project.errors import MemosError
+from memos_project.progress import follow
 
 
 class Command(BaseCommand):

@@ -4,10 +4,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from memories import embedding_models
-from memories.management.progress import follow
 from memories.models import EmbeddingModel, Memory
 from memories.vectors import IndexUnavailable
 from memos_project.db import tenant_scope
+from memos_project.progress import follow
 from memos_project.tenancy.models import Tenant
 
 

@@ -6,6 +6,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from graph import indexing as graph_indexing
+from graph.stores import graph_projection
 from memories import embedding_models
 from memories.embeddings.modelfiles import packaged, prepared_path
 from memories.models import EmbeddingModel
@@ -33,6 +35,10 @@ class Command(BaseCommand):
                 embedding_models.make_room(model)
         except WrongVector as error:
             raise CommandError(f"QDRANT_URL: {error}") from error
+        if graph_projection():
+            graph_indexing.begin()
+        else:
+            graph_indexing.end()
 
 
 def ensure_credentials(home: Path) -> None:

@@ -1,0 +1,17 @@
+DROP FUNCTION graph_backlog();
+DROP FUNCTION graph_is_level(uuid);
+DROP TRIGGER graph_relation_mark_delete ON graph_relation;
+DROP TRIGGER graph_relation_mark_update ON graph_relation;
+DROP TRIGGER graph_relation_mark_insert ON graph_relation;
+DROP TRIGGER graph_mention_mark_delete ON graph_mention;
+DROP TRIGGER graph_mention_mark_update ON graph_mention;
+DROP TRIGGER graph_mention_mark_insert ON graph_mention;
+DROP TRIGGER graph_reading_mark_delete ON graph_reading;
+DROP TRIGGER graph_reading_mark_insert ON graph_reading;
+DROP TRIGGER graph_entity_mark_delete ON graph_entity;
+DROP TRIGGER graph_entity_mark_update ON graph_entity;
+DROP TRIGGER graph_entity_mark_insert ON graph_entity;
+DROP FUNCTION graph_relation_mark();
+DROP FUNCTION graph_mention_mark();
+DROP FUNCTION graph_reading_mark();
+DROP FUNCTION graph_entity_mark();

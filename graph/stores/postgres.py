@@ -1,0 +1,162 @@
+"""Ways through the rows themselves: a level in one statement."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import OperationalError
+from psycopg.errors import QueryCanceled
+
+from graph.extraction import FUNCTIONAL
+from graph.stores import walking
+from graph.stores.base import MAX_DEPTH, MENTIONS, GraphStore, Neighbour, Neighbourhood, Node, Way
+from graph.stores.walking import Deadline, Step
+from memos_project.db import fetch_prepared, send_prepared, tenant_scope
+from memos_project.errors import NotFound
+
+# A relation holds if it has begun, has not ended, is still known, and nothing known ends it: see ``queries.ENDED``.
+# Denials are few and have an index of their own; only of some predicates a later statement must be looked for.
+HOLDS = """
+    NOT r.negated AND r.subject_id <> r.object_id AND r.tenant_id = %(tenant)s AND r.unlearned_at IS NULL AND r.valid_from <= now()
+    AND (r.valid_to IS NULL OR r.valid_to > now())
+    AND (%(predicates)s::text[] IS NULL OR r.predicate = ANY(%(predicates)s))
+    AND NOT EXISTS (
+        SELECT FROM graph_relation n
+        WHERE n.negated AND n.subject_id = r.subject_id AND n.predicate = r.predicate AND n.object_id = r.object_id
+          AND n.tenant_id = %(tenant)s AND n.unlearned_at IS NULL AND n.valid_from <= now()
+          AND (n.valid_from, n.learned_at, n.id) > (r.valid_from, r.learned_at, r.id)
+    )
+    AND (r.predicate <> ALL(%(functional)s) OR NOT EXISTS (
+        SELECT FROM graph_relation n
+        WHERE NOT n.negated AND n.subject_id = r.subject_id AND n.predicate = r.predicate AND n.object_id <> r.object_id
+          AND n.tenant_id = %(tenant)s AND n.unlearned_at IS NULL AND n.valid_from <= now()
+          AND (n.valid_from, n.learned_at, n.id) > (r.valid_from, r.learned_at, r.id)
+    ))
+"""
+RELATIONS = f"""
+    (SELECT r.subject_id, r.predicate, r.object_id, r.confidence, r.id, r.memory_id, true FROM graph_relation r
+     WHERE r.subject_id = node.id AND {HOLDS} ORDER BY r.valid_from DESC LIMIT %(fan_out)s)
+    UNION ALL
+    (SELECT r.subject_id, r.predicate, r.object_id, r.confidence, r.id, r.memory_id, false FROM graph_relation r
+     WHERE r.object_id = node.id AND {HOLDS} ORDER BY r.valid_from DESC LIMIT %(fan_out)s)
+"""
+SPOKEN_OF = f"""
+    (SELECT DISTINCT m.memory_id, '{MENTIONS}', m.entity_id, 1.0::float8, NULL::uuid, m.memory_id, true FROM graph_mention m
+     WHERE m.memory_id = node.id AND m.tenant_id = %(tenant)s LIMIT %(fan_out)s)
+    UNION ALL
+    (SELECT DISTINCT ON (m.memory_id) m.memory_id, '{MENTIONS}', m.entity_id, 1.0::float8, NULL::uuid, m.memory_id, false
+     FROM graph_mention m WHERE m.entity_id = node.id AND m.tenant_id = %(tenant)s
+     ORDER BY m.memory_id DESC LIMIT %(fan_out)s)
+"""
+AT_NODES = "SELECT near.* FROM unnest(%(nodes)s::uuid[]) node (id) CROSS JOIN LATERAL"
+EDGES = f"{AT_NODES} ({RELATIONS}) near"
+EDGES_AND_MENTIONS = f"{AT_NODES} ({RELATIONS} UNION ALL {SPOKEN_OF}) near"
+ENTITIES = (
+    "SELECT e.id, e.kind, e.name FROM graph_entity e WHERE e.tenant_id = %(tenant)s AND e.id = ANY(%(ids)s)"
+)
+NODES = f"""
+{ENTITIES}
+UNION ALL
+SELECT r.memory_id, 'memory', '' FROM graph_reading r WHERE r.tenant_id = %(tenant)s AND r.memory_id = ANY(%(ids)s)
+"""
+
+
+class PostgresStore(GraphStore):
+    """The contract on the tables of the graph."""
+
+    in_database = True
+
+    def related(
+        self,
+        tenant_id: UUID,
+        node_id: UUID,
+        *,
+        depth: int = 1,
+        predicates: Collection[str] | None = None,
+        mentions: bool = False,
+        limit: int = 100,
+    ) -> Neighbourhood:
+        edges = _edges_of(tenant_id, predicates, mentions=mentions)
+        with _searching(tenant_id) as deadline:
+            begun = send_prepared(NODES, {"tenant": tenant_id, "ids": [node_id]})
+            reached, is_cut = walking.neighbours(node_id, edges, depth=depth, limit=limit, deadline=deadline)
+            start = [Node(*row) for row in begun()]
+            if not start:
+                raise NotFound("There is no such node.")
+            nodes = _nodes(tenant_id, [each.node_id for each in reached], memories=mentions)
+        found = [
+            Neighbour(nodes[each.node_id], each.depth, each.edge.edge())
+            for each in reached
+            if each.node_id in nodes
+        ]
+        return Neighbourhood(start[0], found, is_cut)
+
+    def path(
+        self,
+        tenant_id: UUID,
+        start: UUID,
+        end: UUID,
+        *,
+        max_depth: int = MAX_DEPTH,
+        weighted: bool = False,
+        mentions: bool = False,
+    ) -> Way:
+        edges = _edges_of(tenant_id, None, mentions=mentions)
+        with _searching(tenant_id) as deadline:
+            if {start, end} - _nodes(tenant_id, [start, end], memories=True).keys():
+                raise NotFound("There is no such node.")
+            steps, is_cut = walking.way(
+                start, end, edges, max_depth=max_depth, weighted=weighted, deadline=deadline
+            )
+            if steps is None:
+                return Way([], [], None, is_cut)
+            ids = [start]
+            for step in steps:
+                ids.append(step.other(ids[-1]))
+            nodes = _nodes(tenant_id, ids, memories=True)
+        cost = walking.cost(steps, weighted=weighted)
+        return Way([nodes[each] for each in ids], [step.edge() for step in steps], cost, is_cut)
+
+    def ping(self) -> None:
+        """PostgreSQL is asked for by itself."""
+
+    def close(self) -> None:
+        """Its connections are Django's."""
+
+
+@contextmanager
+def _searching(tenant_id: UUID) -> Iterator[Deadline]:
+    """A transaction of the tenant in which no statement takes longer than a question may."""
+    deadline = Deadline(settings.MEMOS_GRAPH_TIMEOUT)
+    most = {"statement_timeout": str(max(1, int(1000 * deadline.seconds)))}
+    try:
+        with tenant_scope(tenant_id, settings=most, pipelined=True):
+            yield deadline
+    except OperationalError as error:
+        if isinstance(error.__cause__, QueryCanceled):
+            raise deadline.missed() from error
+        raise
+
+
+def _edges_of(
+    tenant_id: UUID, predicates: Collection[str] | None, *, mentions: bool
+) -> Callable[[Sequence[UUID]], list[Step]]:
+    params: dict[str, Any] = {
+        "tenant": tenant_id,
+        "predicates": None if predicates is None else sorted(predicates),
+        "functional": sorted(FUNCTIONAL),
+    }
+    sql = EDGES_AND_MENTIONS if mentions else EDGES
+
+    def edges(nodes: Sequence[UUID]) -> list[Step]:
+        rows = fetch_prepared(sql, {**params, "nodes": list(nodes), "fan_out": walking.FAN_OUT + 1})
+        return [Step._make(row) for row in rows]
+
+    return edges
+
+
+def _nodes(tenant_id: UUID, ids: Collection[UUID], *, memories: bool) -> Mapping[UUID, Node]:
+    rows = fetch_prepared(NODES if memories else ENTITIES, {"tenant": tenant_id, "ids": list(ids)})
+    return {row[0]: Node(*row) for row in rows}

@@ -1,0 +1,209 @@
+"""Breadth first through a graph, a level at a time, whoever it is that gives the edges of a level."""
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from time import monotonic
+from typing import NamedTuple
+from uuid import UUID
+
+from graph.stores.base import Edge
+from memos_project.errors import Unavailable
+
+# Relations read of one node in each direction, the latest first, and nodes looked at altogether.
+FAN_OUT = 100
+MAX_NODES = 20_000
+
+
+class Step(NamedTuple):
+    """An edge as it is met from one of its ends; there are many, and this is made and looked at quicker than an ``Edge``."""
+
+    subject_id: UUID
+    predicate: str
+    object_id: UUID
+    confidence: float
+    id: UUID | None
+    memory_id: UUID | None
+    outwards: bool  # met from its subject
+
+    def other(self, node_id: UUID) -> UUID:
+        return self.object_id if node_id == self.subject_id else self.subject_id
+
+    def edge(self) -> Edge:
+        return Edge(*self[:-1])
+
+
+type Edges = Callable[[Sequence[UUID]], Sequence[Step]]
+"""The edges at these nodes, each as it is met from them: of each node up to FAN_OUT + 1 in each direction."""
+
+
+class Deadline:
+    """The moment until which a question may be worked on."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self._end = seconds, monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds, at least a thousandth."""
+        return max(0.001, self._end - monotonic())
+
+    def check(self) -> None:
+        """Raise Unavailable once it is over."""
+        if monotonic() >= self._end:
+            raise self.missed()
+
+    def missed(self) -> Unavailable:
+        return Unavailable(
+            f"The graph was not searched within {self.seconds:g} s: ask for fewer steps (depth, max_depth),"
+            " of fewer kinds or without mentions.",
+            field="depth",
+        )
+
+
+class Reached(NamedTuple):
+    """A node that was come to, in how many steps and by which last one."""
+
+    node_id: UUID
+    depth: int
+    edge: Step
+
+
+def neighbours(
+    start: UUID, edges: Edges, *, depth: int, limit: int, deadline: Deadline
+) -> tuple[list[Reached], bool]:
+    """What is within so many steps, the nearest first, and whether a bound kept something out."""
+    reached: dict[UUID, Reached] = {}
+    seen = {start}
+    frontier, is_cut = [start], False
+    for level in range(1, depth + 1):
+        deadline.check()
+        found = edges(frontier[:MAX_NODES])
+        is_cut |= len(frontier) > MAX_NODES or is_crowded(found)
+        frontier = []
+        for edge in found:
+            there = edge[2] if edge[6] else edge[0]
+            if there not in seen:
+                seen.add(there)
+                reached[there] = Reached(there, level, edge)
+                frontier.append(there)
+        if len(reached) > limit or not frontier:
+            break
+    return list(reached.values())[:limit], is_cut or len(reached) > limit
+
+
+def way(
+    start: UUID, end: UUID, edges: Edges, *, max_depth: int, weighted: bool, deadline: Deadline
+) -> tuple[list[Step] | None, bool]:
+    """The steps of a best way, None where there is none within the bounds, and whether one kept something out."""
+    if start == end:
+        return [], False
+    if not weighted:
+        return _shortest(start, end, edges, max_depth, deadline=deadline)
+    found, is_cut = _explore(start, end, edges, max_depth, deadline=deadline)
+    return _cheapest(found, start, end, max_depth), is_cut
+
+
+def cost(edges: Iterable[Step | Edge], *, weighted: bool) -> float:
+    return sum(1 / max(edge.confidence, 0.01) if weighted else 1.0 for edge in edges)
+
+
+def is_crowded(edges: Collection[Step]) -> bool:
+    """Whether some node has more edges in one direction than are followed."""
+    if len(edges) <= FAN_OUT:
+        return False
+    counts = Counter((edge[0] if edge[6] else edge[2], edge[6], edge[4] is None) for edge in edges)
+    return max(counts.values()) > FAN_OUT
+
+
+def _shortest(
+    start: UUID, end: UUID, edges: Edges, max_depth: int, *, deadline: Deadline
+) -> tuple[list[Step] | None, bool]:
+    """From both ends, always from where there is less to look at; where they first meet is a shortest way."""
+    frontiers = [start], [end]
+    came_by: tuple[dict[UUID, Step | None], dict[UUID, Step | None]] = {start: None}, {end: None}
+    is_cut = False
+    for _ in range(max_depth):
+        deadline.check()
+        side = 0 if len(frontiers[0]) <= len(frontiers[1]) else 1
+        found = edges(frontiers[side])
+        is_cut |= is_crowded(found)
+        frontiers[side].clear()
+        own, others = came_by[side], came_by[1 - side]
+        for edge in found:
+            there = edge[2] if edge[6] else edge[0]
+            if there not in own:
+                own[there] = edge
+                if there in others:
+                    first = [*_back(came_by[0], there)]
+                    return [*reversed(first), *_back(came_by[1], there)], is_cut
+                frontiers[side].append(there)
+        if not frontiers[side]:
+            break
+        if len(own) + len(others) > MAX_NODES:
+            return None, True
+    return None, is_cut
+
+
+def _back(came_by: Mapping[UUID, Step | None], node_id: UUID) -> Iterator[Step]:
+    """The steps from a node back to where a search began."""
+    while (step := came_by[node_id]) is not None:
+        yield step
+        node_id = step.subject_id if step.outwards else step.object_id
+
+
+def _explore(
+    start: UUID, end: UUID, edges: Edges, max_depth: int, *, deadline: Deadline
+) -> tuple[Collection[Step], bool]:
+    """The edges among which a surest way is: from both ends, until they meet and no longer way can be better."""
+    frontiers, seen = ([start], [end]), ({start}, {end})
+    kept: list[Step] = []
+    depth, is_cut, most = 0, False, float(max_depth)
+    while depth < most and all(frontiers):
+        deadline.check()
+        side = 0 if len(frontiers[0]) <= len(frontiers[1]) else 1
+        found = edges(frontiers[side])
+        is_cut |= is_crowded(found)
+        depth += 1
+        frontiers[side].clear()
+        kept += found
+        for edge in found:
+            there = edge[2] if edge[6] else edge[0]
+            if there not in seen[side]:
+                seen[side].add(there)
+                frontiers[side].append(there)
+        if not seen[0].isdisjoint(seen[1]):
+            steps = _cheapest(kept, start, end, max_depth)
+            if steps is not None:
+                # Each step costs at least 1: a way of more steps than this costs cannot be better.
+                most = min(most, cost(steps, weighted=True))
+        if len(seen[0]) + len(seen[1]) > MAX_NODES:
+            is_cut = True
+            break
+    return kept, is_cut
+
+
+def _cheapest(edges: Iterable[Step], start: UUID, end: UUID, max_depth: int) -> list[Step] | None:
+    """The surest way of at most so many steps among these edges (Dijkstra 1959), None where there is none."""
+    near: dict[UUID, list[Step]] = {}
+    for edge in edges:
+        near.setdefault(edge.subject_id, []).append(edge)
+        near.setdefault(edge.object_id, []).append(edge)
+    queue: list[tuple[float, int, int, UUID, tuple[Step, ...]]] = [(0.0, 0, 0, start, ())]
+    best: dict[UUID, int] = {}
+    tie = 0
+    while queue:
+        spent, steps, _, here, taken = heapq.heappop(queue)
+        if here == end:
+            return list(taken)
+        # A node is looked at again only with fewer steps: a dearer way may be the one that fits.
+        if steps >= best.get(here, max_depth + 1):
+            continue
+        best[here] = steps
+        if steps == max_depth:
+            continue
+        for edge in near.get(here, ()):
+            tie += 1
+            further = spent + cost([edge], weighted=True)
+            heapq.heappush(queue, (further, steps + 1, tie, edge.other(here), (*taken, edge)))
+    return None
