@@ -30,11 +30,13 @@ SQL = Path(__file__).parent / "sql" / "recall"
 CANDIDATES = 32
 SEEDS = 8
 REACH = 1
-# From how many of the best the graph is asked for more, how many mentions make a thing too common to link memories, and
-# how many mentions are followed, those of the rarest things first.
+# From how many of the best the graph is asked for more, how many mentions make a thing too common to link memories, how
+# many mentions are followed, those of the rarest things first, and how many of the linked are looked at for those that
+# the filters let through.
 BEST = 10
-COMMON = 64
-LINKS = 500
+COMMON = 48
+LINKS = 300
+LOOKED = 128
 # Postings that a search in a large scope may read to choose its candidates.
 POSTINGS = 10_000
 # Up to how many rows a search may list by its filters.
@@ -304,11 +306,16 @@ def linked_statement(
         "{seeds}": "0",
         "{common}": str(COMMON),
         "{links}": str(LINKS),
+        "{looked}": str(LOOKED),
+        "{owned}": OWNED if scoped else "",
         "{linked}": str(int(linked)),
     }
     return _statement(("linked", "vectors_none", "pool"), scoped, conditions, linked, places)
 
 
+OWNED = """CROSS JOIN LATERAL (
+        SELECT FROM memories_memory m WHERE m.id = s.memory_id AND m.tenant_id = %(tenant)s {owner_m} OFFSET 0
+    ) owned"""
 # Of the candidates that the vectors did not find themselves.
 COSINE = """coalesce(c.cosine, (
            SELECT max(1 - (v.embedding::halfvec({dimensions}) <=> %(vector)s::halfvec({dimensions})))

@@ -24,9 +24,9 @@ def look_closer(
     compared = compare(
         search.tenant_id, search.model_id, ids, vector=embedded.vector, question=embedded.tokens
     )
-    names = named()
-    counts = [
-        len(other_names(names.get(memory_id, ()), (found.columns.speakers[row], *search.scope.speakers)))
-        for memory_id, row in zip(ids, rows, strict=True)
-    ]
-    return Closer(embedded.pieces, compared.matches, compared.gists, np.array(counts, np.int16))
+    names, counts = named(), np.zeros(len(ids), np.int16)
+    for place, (memory_id, row) in enumerate(zip(ids, rows, strict=True)):
+        if memory_id in names:
+            speakers = (found.columns.speakers[row], *search.scope.speakers)
+            counts[place] = len(other_names(names[memory_id], speakers))
+    return Closer(embedded.pieces, compared.matches, compared.gists, counts)

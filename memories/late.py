@@ -69,9 +69,8 @@ def compare(
     starts = np.cumsum([0, *(len(each) for each in tokens[:-1])])
     # One multiplication for all memories; 32-bit floats hold these integers exactly and BLAS is quick with them.
     maxima = np.maximum.reduceat(every @ question.astype(np.float32).T, starts, axis=0) / SCALE**2
-    sums = np.add.reduceat(every, starts, axis=0)
-    for (memory_id, _), maximum, total in zip(rows, maxima, sums, strict=True):
-        at = place[memory_id]
-        matches[at] = np.fmax(matches[at], maximum)
-        gists[at] = np.where(np.isnan(gists[at]), total, gists[at] + total)
+    at = np.array([place[memory_id] for memory_id, _ in rows])
+    np.fmax.at(matches, at, maxima)
+    gists[at] = 0.0
+    np.add.at(gists, at, np.add.reduceat(every, starts, axis=0))
     return Compared(matches, gists)

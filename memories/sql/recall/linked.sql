@@ -17,13 +17,18 @@ WITH shared AS MATERIALIZED (
         FROM spoken s GROUP BY s.entity_id HAVING count(*) < {common}
     ) c WHERE c.so_far <= {links}
 ), links AS MATERIALIZED (
+    -- Of an owner's scope only what is the owner's: an index alone tells.
     SELECT DISTINCT s.entity_id, s.times, s.memory_id
-    FROM spoken s JOIN rare r ON r.entity_id = s.entity_id
-    CROSS JOIN LATERAL (SELECT FROM memories_memory m WHERE m.id = s.memory_id AND {filters} OFFSET 0) passes
-), text_best AS MATERIALIZED (
-    SELECT l.memory_id AS id, row_number() OVER (ORDER BY sum(w.weight) DESC, l.memory_id) AS place
+    FROM spoken s JOIN rare r ON r.entity_id = s.entity_id {owned}
+), strongest AS (
+    SELECT l.memory_id, sum(w.weight) AS strength
     FROM links l
     JOIN (SELECT entity_id, times / sqrt(count(*)) AS weight FROM links GROUP BY entity_id, times) w ON w.entity_id = l.entity_id
     WHERE l.memory_id <> ALL(%(known)s::uuid[])
-    GROUP BY l.memory_id ORDER BY place LIMIT {linked}
+    GROUP BY l.memory_id
+), text_best AS MATERIALIZED (
+    SELECT s.memory_id AS id, 1 AS place
+    FROM (SELECT memory_id FROM strongest ORDER BY strength DESC, memory_id LIMIT {looked} OFFSET 0) s
+    CROSS JOIN LATERAL (SELECT FROM memories_memory m WHERE m.id = s.memory_id AND {filters} OFFSET 0) passes
+    LIMIT {linked}
 )
