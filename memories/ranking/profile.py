@@ -98,7 +98,7 @@ class Profile:
         date=0.6,
         asks=-0.4,
         own_words=2.2,
-        names=1.0,
+        names=0.0,
         alike=1.5,
     )
     long_length: float = 60.0
