@@ -1,6 +1,6 @@
 """The read path of the graph: entities, what holds of them at a moment, and what was known of it at another."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,7 +11,7 @@ from django.utils import timezone
 from graph.extraction import FUNCTIONAL
 from graph.models import Doubt, Relation
 from graph.names import likeness, normal, sounds
-from memos_project.db import fetch_prepared, tenant_scope
+from memos_project.db import fetch_prepared, send_prepared, tenant_scope
 from memos_project.errors import NotFound
 
 # What was known at a moment, and which of it ends a relation: its denial, or of a thing that can be but one at a
@@ -324,3 +324,23 @@ def speaking_of(tenant_id: UUID, entity_id: UUID, *, limit: int = 10) -> list[Sp
     }
     with tenant_scope(tenant_id, pipelined=True):
         return [Speaking(*row) for row in fetch_prepared(SPEAKING, params)]
+
+
+# What has a name, and is not only counted, dated or addressed.
+NAMED_KINDS = ("person", "organisation", "place", "product", "event", "thing")
+NAMES_IN = """
+SELECT m.memory_id, array_agg(DISTINCT e.name)
+FROM graph_mention m JOIN graph_entity e ON e.id = m.entity_id
+WHERE m.tenant_id = %(tenant)s AND m.memory_id = ANY(%(memories)s) AND e.kind = ANY(%(kinds)s)
+GROUP BY m.memory_id
+"""
+
+
+def ask_names_in(tenant_id: UUID, memory_ids: Sequence[UUID]) -> Callable[[], dict[UUID, list[str]]]:
+    """Ask what memories name, in the tenant scope that is open; what is returned waits for the answer.
+
+    A memory that names nothing, or that was not read yet, is not in it.
+    """
+    params = {"tenant": tenant_id, "memories": list(memory_ids), "kinds": list(NAMED_KINDS)}
+    rows = send_prepared(NAMES_IN, params)
+    return lambda: dict(rows())

@@ -1,6 +1,7 @@
-"""The candidates of a search, by two SQL statements put together from ``sql/recall/``.
+"""The candidates of a search, by three SQL statements put together from ``sql/recall/``.
 
-The first asks the words, the second all else: what the words say is known when the question's vector is.
+The first asks the words, the second all else: what the words say is known when the question's vector is. The third
+looks again, by the graph, for what belongs to the best of them.
 A statement's text depends only on which filters are set and how large the scope is, so that PostgreSQL plans
 each once per connection; everything a caller says is a parameter.
 """
@@ -9,27 +10,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
-from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
 from pgvector import HalfVector
 from psycopg.types.json import Jsonb
 
-from memories.ranking import (
-    ROLE_ASSISTANT,
-    ROLE_NONE,
-    ROLE_SYSTEM,
-    ROLE_TOOL,
-    ROLE_USER,
-    Candidates,
-    Profile,
-    Scope,
-    saturation,
-)
+from memories.found import Found, Words, found_in
+from memories.ranking import Profile, saturation
 from memories.scopes import SearchScope
 from memories.vectors import Neighbour, Vector
 from memories.vectors.pgvector import HNSW_SETTINGS
@@ -41,13 +30,18 @@ SQL = Path(__file__).parent / "sql" / "recall"
 CANDIDATES = 32
 SEEDS = 8
 REACH = 1
+# From how many of the best the graph is asked for more, how many mentions make a thing too common to link memories, how
+# many mentions are followed, those of the rarest things first, and how many of the linked are looked at for those that
+# the filters let through.
+BEST = 10
+COMMON = 48
+LINKS = 300
+LOOKED = 128
 # Postings that a search in a large scope may read to choose its candidates.
 POSTINGS = 10_000
 # Up to how many rows a search may list by its filters.
 NAMED = 5_000
 TYPICAL_LENGTH = 25.0
-
-ROLES = {"user": ROLE_USER, "assistant": ROLE_ASSISTANT, "system": ROLE_SYSTEM, "tool": ROLE_TOOL}
 
 type How = Literal["exact", "large", "named", "given", "none"]
 
@@ -108,20 +102,6 @@ def _is_set(value: object) -> bool:
     return value is not None and value != () and value != [] and value != {}
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Candidates as the ranking wants them, beside what it does not look at."""
-
-    ids: list[UUID]
-    importance: NDArray[np.float64]
-    columns: Candidates
-    scope: Scope
-
-    def ages(self, now: datetime) -> NDArray[np.float64]:
-        """Seconds since each happened."""
-        return (np.datetime64(now.replace(tzinfo=None), "s") - self.columns.occurred).astype(np.float64)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
     """All that the statement needs to know."""
@@ -161,19 +141,6 @@ class Search:
         return "exact" if self.way == "large" and not self.scope.in_graph else self.way
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What the words of a question found: the best memories by BM25, best first, and what was counted on the way."""
-
-    ids: Sequence[UUID] = ()
-    terms: Sequence[int] = ()
-    """The hashes of the question's lexemes; a term's place here is its column in the ranking."""
-    frequencies: Sequence[float] = ()
-    """Of each term, the rows of the scope that hold it."""
-    documents: float = 0.0
-    average_length: float = 1.0
-
-
 PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan"}
 
 
@@ -203,6 +170,33 @@ def find(search: Search, words: Words) -> Found:
         search = replace(search, by_name=True, neighbours=None)
         found = _pool(search, _ask_words(search)())
     return found
+
+
+def linked(search: Search, found: Found, best: Sequence[UUID]) -> Found:
+    """The candidates and after them those that the graph links to the best of them, in the tenant scope that is open.
+
+    None are added without a vector: who has none has no second stage in which they could rise.
+    """
+    if search.vector is None or not search.profile.linked:
+        return found
+    sql = linked_statement(
+        scoped=search.filters.user_id is not None,
+        conditions=(LIVE, *conditions(search.filters)),
+        model_id=search.model_id,
+        dimensions=search.dimensions,
+        linked=search.profile.linked,
+    )
+    params: dict[str, Any] = {
+        "tenant": search.tenant_id,
+        "best": list(best),
+        "known": found.ids,
+        "terms": list(found.words.terms),
+        "vector": HalfVector(search.vector),
+        **filter_params(search.filters),
+    }
+    if search.vector_way == "large":
+        set_locally({"enable_sort": "on"})
+    return found.and_also(fetch_prepared(sql, params))
 
 
 def _no_words(search: Search) -> Callable[[], Words]:
@@ -255,7 +249,7 @@ def _pool(search: Search, words: Words) -> Found:
     # In a large scope the HNSW index is walked in its order; nothing else may be sorted instead.
     large = search.vector_way == "large"
     set_locally({**(HNSW_SETTINGS if large else {}), "enable_sort": "off" if large else "on"})
-    return _found(fetch_prepared(sql, params), words)
+    return found_in(fetch_prepared(sql, params), words)
 
 
 def _enough(wanted: int) -> int:
@@ -300,6 +294,28 @@ def pool_statement(
     return _statement(parts, scoped, conditions, candidates, places)
 
 
+@cache
+def linked_statement(
+    *, scoped: bool, conditions: tuple[str, ...], model_id: int, dimensions: int, linked: int
+) -> str:
+    """The third statement; what the graph links stands where the second one has what the words found."""
+    places = {
+        "{cosine}": COSINE,
+        "{model}": str(int(model_id)),
+        "{dimensions}": str(int(dimensions)),
+        "{seeds}": "0",
+        "{common}": str(COMMON),
+        "{links}": str(LINKS),
+        "{looked}": str(LOOKED),
+        "{owned}": OWNED if scoped else "",
+        "{linked}": str(int(linked)),
+    }
+    return _statement(("linked", "vectors_none", "pool"), scoped, conditions, linked, places)
+
+
+OWNED = """CROSS JOIN LATERAL (
+        SELECT FROM memories_memory m WHERE m.id = s.memory_id AND m.tenant_id = %(tenant)s {owner_m} OFFSET 0
+    ) owned"""
 # Of the candidates that the vectors did not find themselves.
 COSINE = """coalesce(c.cosine, (
            SELECT max(1 - (v.embedding::halfvec({dimensions}) <=> %(vector)s::halfvec({dimensions})))
@@ -333,51 +349,3 @@ def _statement(
     for place, text in places.items():
         sql = sql.replace(place, text)
     return sql
-
-
-def _found(rows: Sequence[tuple[Any, ...]], words: Words) -> Found:
-    scope = Scope(
-        int(words.documents), words.average_length, np.array(words.frequencies, np.float64).astype(np.int32)
-    )
-    if not rows:
-        return Found([], np.zeros(0), _no_candidates(len(words.terms)), scope)
-    (ids, conversations, turns, speakers, roles, occurred, lengths, importance, asks, cosines, slots,
-     frequencies) = zip(*rows, strict=True)  # fmt: skip
-    codes = {conversation: code for code, conversation in enumerate({*conversations} - {None})}
-    columns = Candidates(
-        frequencies=_dense(slots, frequencies, len(words.terms)),
-        lengths=np.array(lengths, np.int32),
-        # None becomes NaN: a memory that has no vector yet.
-        cosines=np.array(cosines, np.float32),
-        conversations=np.array([codes.get(each, -1) for each in conversations], np.int32),
-        turns=np.array([turn or 0 for turn in turns], np.int32),
-        speakers=speakers,
-        roles=np.array([ROLES.get(role, ROLE_NONE) for role in roles], np.int8),
-        occurred=np.array(occurred, np.int64).astype("datetime64[s]"),
-        asks=np.array(asks, np.bool_),
-    )
-    return Found(list(ids), np.array(importance, np.float64), columns, scope)
-
-
-def _dense(
-    slots: Sequence[Sequence[int]], frequencies: Sequence[Sequence[int]], terms: int
-) -> NDArray[np.int16]:
-    """(candidates, terms): how often each candidate holds each term."""
-    counts = np.zeros((len(slots), terms), np.int16)
-    rows = np.repeat(np.arange(len(slots)), [len(each) for each in slots])
-    counts[rows, np.array([*chain.from_iterable(slots)], np.intp) - 1] = [*chain.from_iterable(frequencies)]
-    return counts
-
-
-def _no_candidates(terms: int) -> Candidates:
-    return Candidates(
-        frequencies=np.zeros((0, terms), np.int16),
-        lengths=np.zeros(0, np.int32),
-        cosines=np.zeros(0, np.float32),
-        conversations=np.zeros(0, np.int32),
-        turns=np.zeros(0, np.int32),
-        speakers=(),
-        roles=np.zeros(0, np.int8),
-        occurred=np.zeros(0, "datetime64[s]"),
-        asks=np.zeros(0, np.bool_),
-    )

@@ -4,6 +4,7 @@ Token vectors are stored as signed bytes, row after row; a unit vector has lengt
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -32,14 +33,21 @@ JOIN memories_memorytokens t
 """
 
 
-def best_matches(
+class Compared(NamedTuple):
+    """What token vectors say of memories; a row is NaN where a memory has none."""
+
+    matches: NDArray[np.float32]
+    """(memories, Q): the best cosine of each of the question's tokens among the memory's."""
+    gists: NDArray[np.float32]
+    """(memories, D): the sum of the memory's token vectors, whose direction is what all of it is about."""
+
+
+def compare(
     tenant_id: UUID, model_id: int, memory_ids: Sequence[UUID], *, vector: Vector, question: NDArray[np.int8]
-) -> NDArray[np.float32]:
-    """For each memory and each of the question's token vectors (Q, D), the best cosine among the memory's tokens.
+) -> Compared:
+    """Compare memories with a question's token vectors (Q, D).
 
     ``vector`` is the question's, by which the chunks of long memories are chosen.
-
-    Returns (len(memory_ids), Q); a row is NaN where the memory has no token vectors.
     """
     rows = fetch_prepared(
         FETCH,
@@ -52,15 +60,17 @@ def best_matches(
         },
     )
     place = {memory_id: number for number, memory_id in enumerate(memory_ids)}
-    best = np.full((len(memory_ids), len(question)), np.nan, np.float32)
+    matches = np.full((len(memory_ids), len(question)), np.nan, np.float32)
+    gists = np.full((len(memory_ids), question.shape[1]), np.nan, np.float32)
     if not rows or not len(question):
-        return best
+        return Compared(matches, gists)
     tokens = [np.frombuffer(data, np.int8).reshape(-1, question.shape[1]) for _, data in rows]
-    # One multiplication for all memories; 32-bit floats hold these integers exactly and BLAS is quick with them.
-    products = np.concatenate(tokens).astype(np.float32) @ question.astype(np.float32).T
+    every = np.concatenate(tokens).astype(np.float32)
     starts = np.cumsum([0, *(len(each) for each in tokens[:-1])])
-    maxima = np.maximum.reduceat(products, starts, axis=0) / SCALE**2
-    for (memory_id, _), maximum in zip(rows, maxima, strict=True):
-        at = place[memory_id]
-        best[at] = np.fmax(best[at], maximum)
-    return best
+    # One multiplication for all memories; 32-bit floats hold these integers exactly and BLAS is quick with them.
+    maxima = np.maximum.reduceat(every @ question.astype(np.float32).T, starts, axis=0) / SCALE**2
+    at = np.array([place[memory_id] for memory_id, _ in rows])
+    np.fmax.at(matches, at, maxima)
+    gists[at] = 0.0
+    np.add.at(gists, at, np.add.reduceat(every, starts, axis=0))
+    return Compared(matches, gists)

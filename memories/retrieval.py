@@ -1,7 +1,8 @@
 """The read path: from a question to ranked memories, whichever door it came through.
 
     candidates by words, while the question is embedded -> by vectors, and the turns around hits -> fuse ->
-    token vectors -> importance and recency -> threshold, duplicates, budget -> hydrate
+    by the graph, from the best -> token vectors, names -> importance and recency -> threshold, duplicates, budget ->
+    hydrate
 
 What is searched is decided in ``candidates``; how candidates become an order is ``ranking``, pure numpy.
 """
@@ -22,7 +23,8 @@ from django.conf import settings
 
 from memories import accesses, candidates, metrics, recall_cache
 from memories.answers import Explanation, Hit, Memento, Query, Recall, Turn
-from memories.candidates import Filters, Found, Search
+from memories.candidates import Filters, Search
+from memories.closer import look_closer
 from memories.embeddings import (
     EmbeddedQuery,
     ModelSpec,
@@ -31,7 +33,7 @@ from memories.embeddings import (
     embed_query,
     embedder_class,
 )
-from memories.late import best_matches
+from memories.found import Found
 from memories.models import EmbeddingModel
 from memories.profiles import SCORE_WEIGHTS, profile_of
 from memories.ranking import (
@@ -161,7 +163,7 @@ def _search(
         with _timed("candidates"):
             found = candidates.find(search, words)
         with _timed("rank"):
-            ranking = _rank(tenant.id, query, question, found, profile, model, embedded)
+            found, ranking = _rank(query, question, search, found, embedded)
             scores, order = _scored(found, ranking, profile)
         with _timed("hydrate"):
             hits = _hydrate(tenant.id, query, found, ranking, scores, order, profile)
@@ -238,14 +240,10 @@ def _nearest(
 
 
 def _rank(
-    tenant_id: UUID,
-    query: Query,
-    question: Question,
-    found: Found,
-    profile: Profile,
-    model: ActiveModel,
-    embedded: EmbeddedQuery | None,
-) -> Ranking:
+    query: Query, question: Question, search: Search, found: Found, embedded: EmbeddedQuery | None
+) -> tuple[Found, Ranking]:
+    """The candidates, with those that the graph adds, and their ranking."""
+    profile = search.profile
     first = first_stage(question, found.columns, found.scope, profile)
     if (
         not query.rerank
@@ -254,11 +252,14 @@ def _rank(
         or embedded.tokens is None
         or not found.ids
     ):
-        return first
+        return found, first
+    best = [found.ids[row] for row in first.order[: candidates.BEST]]
+    linked = candidates.linked(search, found, best)
+    if linked is not found:
+        found, first = linked, first_stage(question, linked.columns, linked.scope, profile)
     rows = first.order[: profile.late_depth]
-    ids = [found.ids[row] for row in rows]
-    matches = best_matches(tenant_id, model.id, ids, vector=embedded.vector, question=embedded.tokens)
-    return second_stage(first, rows, matches, embedded.pieces, found.columns, found.scope, profile)
+    closer = look_closer(search, question, found, rows, embedded)
+    return found, second_stage(question, first, rows, closer, found.columns, found.scope, profile)
 
 
 def _scored(found: Found, ranking: Ranking, profile: Profile) -> tuple[np.ndarray, np.ndarray]:

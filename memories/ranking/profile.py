@@ -51,6 +51,10 @@ class Structure(Weights):
     """A short question itself, which seldom tells anything."""
     own_words: float
     """Said by the user and not by the assistant."""
+    names: float
+    """Names something, where a name may be the answer; in the second stage."""
+    alike: float
+    """Like the best rows together; in the second stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,8 @@ class Profile:
         date=2.2,
         asks=-1.4,
         own_words=2.0,
+        names=1.2,
+        alike=0.5,
     )
     structure_long: Structure = Structure(
         session=0.8,
@@ -92,6 +98,8 @@ class Profile:
         date=0.6,
         asks=-0.4,
         own_words=2.2,
+        names=0.0,
+        alike=1.5,
     )
     long_length: float = 60.0
     """Lexemes per row at which a scope counts half as one of long messages."""
@@ -111,8 +119,12 @@ class Profile:
     """A cosine that means nothing in common, with this embedding model."""
     late_floor: float = 0.25
     """The same for late interaction."""
+    linked: int = 8
+    """Memories that the graph may add after the first stage, because they speak of the same as the best."""
     late_depth: int = 50
     """Rows of the first stage that the second one looks at."""
+    alike_to: int = 3
+    """How many of the best rows stand for what is sought."""
     late_fade: float = 0.9
     """What a match in the neighbouring turn is worth in late interaction."""
     stop_word_weight: float = 0.25

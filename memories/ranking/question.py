@@ -16,6 +16,8 @@ _MONTHS_NAMED = re.compile(rf"\b({_MONTH})\b")
 _MAY = re.compile(
     r"\b(?:in|of|during|on|early|late|mid|since|until|by|\d+(?:st|nd|rd|th)?)[ -]may\b|\bmay,? \d"
 )
+# What is asked for has a name, or may have: not when, how or why something was, nor whether.
+_FOR_NAMES = re.compile(r"\W*(?:\w+ )?(?:what|which|who|whom|whose|where)\b", re.IGNORECASE)
 _DAY = re.compile(
     rf"\b(\d{{1,2}})(?:st|nd|rd|th)?,? (?:of )?(?:{_MONTH})|\b(?:{_MONTH}) (\d{{1,2}})(?:st|nd|rd|th)?\b(?!\d)"
 )
@@ -38,11 +40,24 @@ class Question:
     named: frozenset[str]
     """Speakers of the scope, spelt as stored, that the question is about."""
     when: When | None
+    for_names: bool = False
+    """Whether a name may be the answer: it begins with what, which, who or where."""
 
 
 def read_question(text: str, speakers: Iterable[str]) -> Question:
     """Read who and when out of a question; `speakers` are the distinct names in the scope."""
-    return Question(text=text, named=_named(text, speakers), when=read_date(text))
+    return Question(
+        text=text,
+        named=_named(text, speakers),
+        when=read_date(text),
+        for_names=_FOR_NAMES.match(text) is not None,
+    )
+
+
+def other_names(names: Iterable[str], speakers: Iterable[str]) -> set[str]:
+    """The names without those by which the speakers are called, and without roles."""
+    calling = _calling(tuple(sorted(name for name in set(speakers) if _is_person(name))))
+    return {name for name in names if _is_person(name) and not calling.fullmatch(name)}
 
 
 def dense_text(text: str, speakers: Iterable[str]) -> str:

@@ -176,3 +176,17 @@ def relative_length(lengths: Floats, average: float) -> Floats:
     """-1..1: the logarithm of how much longer than the average a row is, at 20 times either way full."""
     ratio = np.log((lengths + 1) / max(average, 1.0))
     return np.clip(ratio / 3, -1.0, 1.0)
+
+
+def names_told(names: NDArray[np.int16]) -> Floats:
+    """0..1: whether a row names something, one half for the first name, full from three on."""
+    told: Floats = np.minimum(np.log2(1.0 + names) / 2, 1.0)
+    return told
+
+
+def alike(gists: NDArray[np.float32], best: NDArray[np.intp]) -> Floats:
+    """0..1: how like each row is to the `best` together (Rocchio 1971), stretched over the rows; NaN counts as the mean."""
+    lengths = np.linalg.norm(gists.astype(np.float64), axis=1, keepdims=True)
+    unit = gists / np.maximum(lengths, 1e-9)
+    known = best[~np.isnan(unit[best]).any(axis=1)]
+    return to_unit(unit @ unit[known].mean(axis=0)) if len(known) else np.zeros(len(gists))

@@ -13,16 +13,18 @@ from memories.ranking.profile import Content, Profile, Weights
 from memories.ranking.question import Question
 from memories.ranking.signals import (
     Neighbourhood,
+    alike,
     beyond,
     bm25,
     inverse_document_frequency,
+    names_told,
     on_date,
     relative_length,
     session_best,
     spoken_by,
     to_unit,
 )
-from memories.ranking.types import ROLE_USER, Candidates, Floats, Ranking, Scope
+from memories.ranking.types import ROLE_USER, Candidates, Closer, Floats, Ranking, Scope
 
 # A question is met if any of the first few rows meets it.
 CONFIDENT_ROWS = 3
@@ -57,38 +59,40 @@ def first_stage(question: Question, candidates: Candidates, scope: Scope, profil
 
 
 def second_stage(
+    question: Question,
     first: Ranking,
     rows: NDArray[np.intp],
-    matches: NDArray[np.float32],
-    tokens: Sequence[str],
+    closer: Closer,
     candidates: Candidates,
     scope: Scope,
     profile: Profile,
 ) -> Ranking:
-    """Rank `rows` anew by late interaction; the others keep their order below.
-
-    `matches` is (len(rows), len(tokens)): the best dot product of each token of the dense question with a token
-    of the row, NaN in rows that have no token vectors yet. `rows` are the first of `first.order`.
-    """
-    if not len(rows) or not len(tokens) or np.isnan(matches).all():
+    """Rank `rows`, the first of `first.order`, anew by a closer look at them; the others keep their order below."""
+    if not len(rows) or not len(closer.tokens) or np.isnan(closer.matches).all():
         return first
     near = Neighbourhood.of(candidates.conversations[rows], candidates.turns[rows], 1)
-    late, late_window = late_signals(matches, tokens, near, profile)
+    late, late_window = late_signals(closer.matches, closer.tokens, near, profile)
     signals = {name: values[rows] for name, values in first.signals.items()}
     signals |= {
         "late": to_unit(late, floor=profile.late_floor),
         "late_window": to_unit(late_window, floor=profile.late_floor),
     }
-    anew = _contributions(
-        signals,
-        _weights((profile.second_short, profile.second_long), signals, scope, profile),
-        profile,
-    )
+    if question.for_names:
+        signals["names"] = names_told(closer.names)
+    weights = _weights((profile.second_short, profile.second_long), signals, scope, profile)
+    anew = _contributions(signals, weights, profile)
+    best = np.argsort(-_total(anew, len(rows)), kind="stable")[: profile.alike_to]
+    anew |= _contributions({"alike": alike(closer.gists, best)}, weights, profile)
+    return _ranked_anew(first, rows, anew)
+
+
+def _ranked_anew(first: Ranking, rows: NDArray[np.intp], anew: Mapping[str, Floats]) -> Ranking:
+    size = len(first.order)
     contributions = {
-        name: _put(first.contributions.get(name), rows, anew.get(name), len(candidates))
+        name: _put(first.contributions.get(name), rows, anew.get(name), size)
         for name in {**first.contributions, **anew}
     }
-    fused = _total(contributions, len(candidates))
+    fused = _total(contributions, size)
     rest = first.order[~np.isin(first.order, rows)]
     order = np.r_[rows[np.argsort(-fused[rows], kind="stable")], rest]
     similarity = _scaled(fused, order, first.confidence)

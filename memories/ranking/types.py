@@ -52,6 +52,20 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class Closer:
+    """What a closer look at some rows brings, row by row."""
+
+    tokens: Sequence[str]
+    """The tokens of the dense question."""
+    matches: NDArray[np.float32]
+    """(m, len(tokens)): the best dot product of each token with a token of the row; NaN in rows without token vectors."""
+    gists: NDArray[np.float32]
+    """(m, D): what the row is about as a whole, of any length; NaN in rows without token vectors."""
+    names: NDArray[np.int16]
+    """How much the row speaks of that has a name, speakers aside."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ranking:
     """Candidates in order; every column is by candidate position."""
 

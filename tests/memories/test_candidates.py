@@ -1,21 +1,24 @@
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import ClassVar
 
 import numpy as np
 import pytest
+from django.utils import timezone
 
-from memories import candidates, scopes, services
+from memories import candidates, indexing, reading, scopes, services
 from memories.candidates import (
     CONDITIONS,
     Filters,
     Search,
     conditions,
     filter_params,
+    linked_statement,
     pool_statement,
     words_statement,
 )
+from memories.found import Words, found_in
 from memories.ranking import DEFAULT_PROFILE
 from memories.scopes import SearchScope, exact_limit, scope_of
 from memos_project.db import tenant_scope
@@ -56,6 +59,9 @@ class TestStatement:
         for made in (
             words_statement(way=way, **self.SHARED),
             pool_statement(vectors=way, **self.SHARED, **self.OF_POOL),
+            linked_statement(
+                scoped=True, conditions=tuple(conditions(FULL)), model_id=1, dimensions=384, linked=8
+            ),
         ):
             assert "{" not in made.replace("'{}'", "")
             assert "ann" not in made.split()
@@ -81,6 +87,78 @@ class TestStatement:
             assert len(found.ids) == len(found.importance) == len(found.columns.lengths)
             if filters is FULL:
                 assert found.ids == []
+
+
+class TestLinked:
+    """Memories of one thing each, asked for what else the graph links to the first."""
+
+    VECTOR = np.full(384, 1 / 384**0.5, np.float32)
+
+    @pytest.fixture
+    def link(self, tenant, indexed):
+        def link(best, **fields):
+            indexed()
+            reading.drain(tenant.id)
+            search = search_of(tenant, **{"vector": self.VECTOR, **fields})
+            with tenant_scope(tenant.id, pipelined=True):
+                search, words, _ = candidates.find_by_words(search, lambda: None)
+                found = candidates.find(replace(search, vector=None), words)
+                return candidates.linked(search, found, best).ids[len(found.ids) :]
+
+        return link
+
+    def test_what_shares_most_and_rarest_comes_first(self, remember, link):
+        best, _, both, rare, _ = remember(
+            "Oslo and Bergen.",
+            "Oslo is far, Oslo!",
+            "From Oslo to Bergen.",
+            "Bergen is near.",
+            "Is Oslo far?",
+        )
+        for most, expected in ((2, {best, both}), (3, {best, both, rare})):
+            profile = replace(DEFAULT_PROFILE, linked=most)
+            assert {*link([best], text="nothing at all", profile=profile)} == expected
+
+    def test_what_is_known_already_is_not_added(self, remember, link):
+        best, other = remember("Oslo in May.", "A cat in Oslo.")
+        assert other in link([best], text="nothing")
+        assert other not in link([best], text="cat")
+
+    def test_what_much_speaks_of_links_nothing(self, remember, link, monkeypatch):
+        monkeypatch.setattr(candidates, "COMMON", 4)
+        linked_statement.cache_clear()
+        best, *_ = remember(*(f"Oslo, {word}." for word in ("the first", "the second", "the third")))
+        assert len(link([best], text="nothing")) == 3
+        remember("Oslo, the fourth.")
+        assert link([best], text="nothing") == []
+        linked_statement.cache_clear()
+
+    def test_no_more_than_the_profile_says_are_added(self, remember, link):
+        best, *_ = remember(*(f"Oslo, the {n}th." for n in range(9)))
+        for most in (0, 3):
+            assert len(link([best], text="nothing", profile=replace(DEFAULT_PROFILE, linked=most))) == most
+
+    @pytest.mark.parametrize("large", [False, True])
+    def test_filters_and_life_hold(self, remember, link, large):
+        [best, hers] = remember("Oslo in May.", "Oslo in June.", user_id="ann")
+        remember("Oslo in July.", user_id="ben")
+        remember("Oslo in August.", user_id="ann", expires_at=timezone.now() - timedelta(days=1))
+        assert {*link([best], text="nothing", large=large, filters=Filters(user_id="ann"))} == {best, hers}
+
+    def test_another_tenants_are_not_linked(self, tenant, other_tenant, remember, link):
+        [best] = remember("Oslo in May.")
+        services.remember(other_tenant, [new_memory("Oslo in June.")], actor="test")
+        indexing.drain(other_tenant.id)
+        reading.drain(other_tenant.id)
+        assert link([best], text="nothing") == [best]
+
+    def test_what_was_not_read_yet_links_nothing(self, tenant, remember, indexed):
+        [best, _] = remember("Oslo in May.", "Oslo in June.")
+        indexed()
+        search = search_of(tenant, vector=self.VECTOR)
+        with tenant_scope(tenant.id, pipelined=True):
+            found = found_in([], Words())
+            assert candidates.linked(search, found, [best]) is found
 
 
 class TestScopes:

@@ -13,11 +13,13 @@ from memories.ranking import (
     ROLE_ASSISTANT,
     ROLE_USER,
     Candidates,
+    Closer,
     Content,
     Scope,
     blend,
     dense_text,
     first_stage,
+    other_names,
     read_date,
     read_question,
     recency,
@@ -27,8 +29,10 @@ from memories.ranking import (
 from memories.ranking.late import token_weights
 from memories.ranking.signals import (
     Neighbourhood,
+    alike,
     bm25,
     inverse_document_frequency,
+    names_told,
     on_date,
     relative_length,
     session_best,
@@ -256,15 +260,25 @@ class TestConfidence:
         assert vectors.similarity[0] == pytest.approx(0.7)  # by vectors alone the cosine is what is told
 
 
+def looked(tokens, matches, gists=None, names=None):
+    """Rows that were looked at closer: all of one gist and without names, but for what is given."""
+    n = len(matches)
+    return Closer(
+        tokens,
+        np.array(matches, np.float32),
+        np.array(np.ones((n, 2)) if gists is None else gists, np.float32),
+        np.array([0] * n if names is None else names, np.int16),
+    )
+
+
 class TestSecondStage:
     MADE = candidates(cosines=[0.5, 0.45, 0.4, 0.1], frequencies=[[1, 0], [0, 0], [0, 0], [0, 0]])
 
-    def second(self, matches, rows=(0, 1, 2), tokens=("what", "paint"), made=MADE):
+    def second(self, matches, rows=(0, 1, 2), tokens=("what", "paint"), made=MADE, question=QUESTION, **seen):
         first = rank(made)
         ranked = np.array(rows, np.intp)
-        return first, second_stage(
-            first, ranked, np.array(matches, np.float32), tokens, made, scope(), DEFAULT_PROFILE
-        )
+        closer = looked(tokens, matches, **seen)
+        return first, second_stage(question, first, ranked, closer, made, scope(), DEFAULT_PROFILE)
 
     def test_token_matches_change_the_order_of_the_best(self):
         first, second = self.second([[0.2, 0.1], [0.2, 0.1], [0.2, 0.9]])
@@ -292,6 +306,69 @@ class TestSecondStage:
     def test_without_token_vectors_the_first_stage_stands(self):
         first, second = self.second(np.full((3, 2), np.nan))
         assert second is first
+
+    def test_what_names_something_rises_where_a_name_may_be_the_answer(self):
+        alike = [[0.2, 0.3]] * 3
+        _, second = self.second(alike, names=[0, 3, 0])
+        full = pytest.approx(DEFAULT_PROFILE.structure_short.names, rel=0.01)
+        assert second.contributions["names"].tolist() == [0, full, 0, 0]
+        _, second = self.second(alike, names=[0, 3, 0], question=read_question("When did Ann paint?", []))
+        assert "names" not in second.contributions
+
+    def test_what_is_like_the_best_rises(self):
+        profile_of_one = replace(DEFAULT_PROFILE, alike_to=1)
+        made, matches, gists = self.MADE, [[0.2, 0.9], [0.2, 0.3], [0.2, 0.3]], [[1, 0], [0, 1], [9, 1]]
+        first = rank(made)
+        second = second_stage(
+            QUESTION,
+            first,
+            np.arange(3),
+            looked(("what", "paint"), matches, gists),
+            made,
+            scope(),
+            profile_of_one,
+        )
+        told = second.contributions["alike"]
+        assert told[0] > told[2] > told[1] == 0
+
+    def test_of_ranks_only_content_is_fused(self):
+        first = rank(self.MADE, profile=(ranks := replace(DEFAULT_PROFILE, fusion="rrf")))
+        closer = looked(("what", "paint"), [[0.2, 0.1], [0.2, 0.9]], names=[1, 2])
+        second = second_stage(QUESTION, first, np.arange(2), closer, self.MADE, scope(), ranks)
+        assert not {"names", "alike"} & {*second.contributions}
+
+
+class TestCloserLook:
+    def test_names_count_less_the_more_there_are(self):
+        assert names_told(np.array([0, 1, 3, 9], np.int16)).tolist() == [0.0, 0.5, 1.0, 1.0]
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("What books has Tim read?", True),
+            ("In which city was it?", True),
+            ("who else came", True),
+            ("When did Tim read it?", False),
+            ("How is Tim?", False),
+            ("Does Tim know what to do?", False),
+        ],
+    )
+    def test_which_questions_ask_for_names(self, text, expected):
+        assert read_question(text, []).for_names is expected
+
+    def test_speakers_and_roles_are_no_other_names(self):
+        assert other_names(["Mel", "Melanie", "user", "Oslo"], ["Melanie", "user"]) == {"Oslo"}
+        assert other_names(["Oslo"], []) == {"Oslo"}
+
+    def test_length_does_not_matter_to_likeness(self):
+        told = alike(np.array([[1, 0], [0, 3], [5, 5]], np.float32), np.array([0]))
+        assert told == pytest.approx([1.0, 0.0, 0.5**0.5])
+
+    def test_rows_without_a_gist_are_neither_sought_nor_preferred(self):
+        gists = np.array([[np.nan, np.nan], [1, 0], [0, 1]], np.float32)
+        assert alike(gists, np.array([0, 1])) == pytest.approx([0.5, 1.0, 0.0])
+        assert alike(gists, np.array([0])).tolist() == [0.0, 0.0, 0.0]
+        assert alike(gists[:0], np.array([], np.intp)).tolist() == []
 
 
 class TestBlend:
@@ -341,10 +418,12 @@ def test_any_candidates_give_a_whole_order_and_scores_in_bounds(seed, n, terms, 
     )
     statistics = scope(average_length=float(rng.uniform(0, 300)), found=rng.integers(0, 200, terms))
     profile = replace(DEFAULT_PROFILE, mode=mode)
-    first = first_stage(read_question("What did Ann do in May 2023?", ["Ann"]), made, statistics, profile)
+    question = read_question("What did Ann do in May 2023?", ["Ann"])
+    first = first_stage(question, made, statistics, profile)
     rows = first.order[:5]
-    matches = rng.random((len(rows), 3), np.float32)
-    for ranking in (first, second_stage(first, rows, matches, ["what", "a", "?"], made, statistics, profile)):
+    gists = np.where(rng.random((len(rows), 1)) < 0.3, np.nan, rng.normal(size=(len(rows), 4)))
+    closer = looked(["what", "a", "?"], rng.random((len(rows), 3)), gists, rng.integers(0, 5, len(rows)))
+    for ranking in (first, second_stage(question, first, rows, closer, made, statistics, profile)):
         assert sorted(ranking.order.tolist()) == list(range(n))
         assert ((ranking.similarity >= 0) & (ranking.similarity <= 1)).all()
         assert (np.diff(ranking.similarity[ranking.order]) <= 1e-12).all()

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from memories import candidates, retrieval, scopes, services
+from memories import candidates, reading, retrieval, scopes, services
 from memories.candidates import Filters
 from memories.models import EmbeddingModel, Memory
 from memories.retrieval import Query, find_conversation, list_conversations, list_memories, list_turns, recall
@@ -329,13 +329,64 @@ def test_a_question_costs_the_same_whatever_it_finds(tenant, remember, indexed, 
     indexed()
     recall(tenant, Query(text="cat"))  # looks at the scope, once in half a minute
     # The scope adds four (savepoint, tenant, former tenant, savepoint's end): words, planner settings, candidates,
-    # token vectors, rows, turns around.
-    with django_assert_num_queries(10):
+    # what the graph links, token vectors, rows, turns around.
+    with django_assert_num_queries(11):
         recall(tenant, Query(text="cat", context=2, explain=True))
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         recall(tenant, Query(text="cat 7", context=2, top_k=50))
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         recall(tenant, Query(text="cat 7"))
+    with django_assert_num_queries(11):  # names
+        recall(tenant, Query(text="Which cat 7?"))
+    with django_assert_num_queries(8):
+        recall(tenant, Query(text="cat 7", rerank=False))
+
+
+@pytest.mark.usefixtures("minilm")
+class TestGraph:
+    """What recall gains from the graph, and that it misses nothing but that without it."""
+
+    @pytest.fixture
+    def read(self, tenant, indexed):
+        def read():
+            indexed()
+            reading.drain(tenant.id)
+
+        return read
+
+    def test_what_speaks_of_the_same_is_found_too(self, ask, remember, read, tenant, monkeypatch):
+        monkeypatch.setattr(candidates, "CANDIDATES", 1)
+        # Of one conversation, but not neighbours.
+        turns = (
+            "Nina paints her garden in Oslo.",
+            *(f"Number {n}." for n in range(5)),
+            "The ferry to Oslo was late.",
+        )
+        *_, linked = remember(*turns, conversation_id="c")
+        remember(*(f"Somebody paints wall number {n}." for n in range(70)))
+        read()
+        ranking = {"structure_short": {"session": 9}}
+        found, narrow = (
+            [
+                hit.memory.id
+                for hit in ask(
+                    "What does Nina paint?",
+                    of=replace(tenant, overrides={"ranking": {**ranking, **more}}),
+                    top_k=5,
+                ).hits
+            ]
+            for more in ({}, {"linked": 0})
+        )
+        assert linked in found
+        assert linked not in narrow
+
+    def test_names_are_explained_where_they_may_be_the_answer(self, ask, remember, read):
+        remember("She has flown to Reykjavik with her mother.", "She has flown there with her mother.")
+        question = "Where has she flown with her mother?"
+        assert not any("names" in hit.explanation.signals for hit in ask(question, explain=True).hits)
+        read()
+        told = {hit.memory.content[-20:]: hit.explanation.signals for hit in ask(question, explain=True).hits}
+        assert [name for name, signals in told.items() if "names" in signals] == ["vik with her mother."]
 
 
 class TestBm25:
