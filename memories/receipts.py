@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from memories.models import EmbeddingModel, IndexJob, Memory
+from memories.models import EmbeddingModel, IndexJob, Memory, ReadJob
 from memories.vectors import IndexUnavailable, VectorIndex, vector_index
 from memories.vectors.pgvector import PgVectorIndex
 from memos_project.db import tenant_scope
@@ -89,6 +89,13 @@ def is_indexed(tenant_id: UUID, memory_ids: list[UUID]) -> bool:
     """Whether nothing is left to do for any of these memories."""
     with tenant_scope(tenant_id):
         return not IndexJob.objects.filter(tenant_id=tenant_id, memory_id__in=memory_ids).exists()
+
+
+def is_read(tenant_id: UUID, memory_ids: list[UUID]) -> bool:
+    """Whether, besides, the graph knows what these memories say, or has given them up."""
+    with tenant_scope(tenant_id):
+        unread = ReadJob.objects.filter(tenant_id=tenant_id, memory_id__in=memory_ids, due_at__isnull=False)
+        return is_indexed(tenant_id, memory_ids) and not unread.exists()
 
 
 def _words(tenant_id: UUID, memory_id: UUID) -> Projection:

@@ -134,7 +134,9 @@ class StoreOptions(serializers.Serializer[Any]):
     """Query parameters of the calls that store."""
 
     wait = serializers.ChoiceField(
-        choices=["indexed"], required=False, help_text="``indexed``: answer when the vectors are in place."
+        choices=["indexed", "read"],
+        required=False,
+        help_text="``indexed``: answer when the vectors are in place; ``read``: when the graph knows it too.",
     )
 
 
@@ -295,11 +297,13 @@ class Stored(serializers.Serializer[Any]):
     indexed = serializers.BooleanField(
         required=False, help_text="With wait=indexed: whether the vectors are in place."
     )
+    read = serializers.BooleanField(required=False, help_text="With wait=read: whether the graph knows it.")
 
 
 class StoredBatch(serializers.Serializer[Any]):
     results = StoredItem(many=True)
     indexed = serializers.BooleanField(required=False)
+    read = serializers.BooleanField(required=False)
 
 
 class MemoryOutput(serializers.Serializer[Any]):

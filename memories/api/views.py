@@ -81,12 +81,12 @@ class StoreView(TenantView):
             )
         many = body.get(self.plural)
         if self.plural not in body:
-            return self._store_one(body, wait="wait" in options)
+            return self._store_one(body, wait=options.get("wait"))
         if not isinstance(many, list) or not 0 < len(many) <= settings.MEMOS_MAX_BATCH:
             raise InvalidInput(f"A list of 1 to {settings.MEMOS_MAX_BATCH} objects.", field=self.plural)
-        return self._store_many(body, many, wait="wait" in options)
+        return self._store_many(body, many, wait=options.get("wait"))
 
-    def _store_one(self, body: Mapping[str, Any], *, wait: bool) -> Response:
+    def _store_one(self, body: Mapping[str, Any], *, wait: str | None) -> Response:
         data = validated(self.item, body)
         tenant = self.tenant(data.get("tenant_id"))
 
@@ -95,9 +95,9 @@ class StoreView(TenantView):
             return (201 if answer.created else 200), _told(answer)
 
         response = self.once(tenant, act)
-        return _when_indexed(tenant, response, [response.data["id"]]) if wait else response
+        return _when_level(tenant, response, [response.data["id"]], wait) if wait else response
 
-    def _store_many(self, body: Mapping[str, Any], many: Sequence[Any], *, wait: bool) -> Response:
+    def _store_many(self, body: Mapping[str, Any], many: Sequence[Any], *, wait: str | None) -> Response:
         tenant = self.tenant(_string(body.get("tenant_id"), "tenant_id"))
         checked = self._checked(tenant, many)
 
@@ -112,7 +112,7 @@ class StoreView(TenantView):
 
         response = self.once(tenant, act)
         made = [each["id"] for each in response.data["results"] if each["id"]]
-        return _when_indexed(tenant, response, made) if wait else response
+        return _when_level(tenant, response, made, wait) if wait else response
 
     def _checked(self, tenant: TenantInfo, many: Sequence[Any]) -> list[NewMemory | str]:
         """Each item as the services take it, or the sentence that says what is wrong with it."""
@@ -150,13 +150,16 @@ def _refused(raw: Any, error: str) -> dict[str, Any]:
     }
 
 
-def _when_indexed(tenant: TenantInfo, response: Response, ids: Sequence[str]) -> Response:
-    """Hold the answer until nothing is left to do for these memories, or the patience is over."""
+LEVEL = {"indexed": receipts.is_indexed, "read": receipts.is_read}
+
+
+def _when_level(tenant: TenantInfo, response: Response, ids: Sequence[str], what: str) -> Response:
+    """Hold the answer until these memories are indexed, or read as well, or the patience is over."""
     wanted = [UUID(each) for each in ids]
     patience = time.monotonic() + settings.MEMOS_WAIT_SECONDS
-    while not (done := receipts.is_indexed(tenant.id, wanted)) and time.monotonic() < patience:
+    while not (done := LEVEL[what](tenant.id, wanted)) and time.monotonic() < patience:
         time.sleep(0.02)
-    response.data = {**response.data, "indexed": done}
+    response.data = {**response.data, what: done}
     return response
 
 

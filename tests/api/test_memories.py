@@ -1,7 +1,7 @@
 import pytest
 from django.db import connection
 
-from memories import indexing, services
+from memories import indexing, reading, services
 from memories.models import IndexJob, Memory
 from memos_project.db import tenant_scope
 from tests.factories import new_memory
@@ -104,6 +104,15 @@ class TestWaiting:
         answer = api.post(PATH, {"memories": [{"content": "A dog."}, {"content": ""}]}, wait="indexed")
         assert answer.body["indexed"] is True
         assert answer.body["results"][1]["status"] == "error"
+
+    def test_the_graph_can_be_waited_for_too(self, api, tenant, settings):
+        settings.MEMOS_WAIT_SECONDS = 0.0
+        answer = api.post(PATH, {"content": "A grey cat."}, wait="read")
+        assert (answer.status, answer.body["read"]) == (201, False)
+        indexing.drain(tenant.id)
+        assert api.post(PATH, {"content": "A grey cat."}, wait="read").body["read"] is False
+        assert reading.drain(tenant.id) == 1
+        assert api.post(PATH, {"content": "A grey cat."}, wait="read").body["read"] is True
 
     def test_there_is_nothing_to_wait_for_in_a_batch_of_errors(self, api):
         assert api.post(PATH, {"memories": [{}]}, wait="indexed").status == 200

@@ -19,6 +19,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from graph import services as knowledge
+from graph.services import Source
 from memories import accesses, indexing, projections, recall_cache, retrieval, scopes, services, statistics
 from memories.answers import Query, Recall
 from memories.candidates import Filters
@@ -40,7 +42,7 @@ from memos_project.local import postgres
 from memos_project.metrics import CACHE
 from memos_project.redis import client
 from tests import servers
-from tests.factories import new_memory
+from tests.factories import new_memory, saying, statement
 from tests.memories.recalling import answered, at_work
 from tests.waiting import until
 
@@ -279,6 +281,13 @@ def turn_off(tenant):
     assert number(tenant) > before
 
 
+def learn(tenant):
+    memory = last_of(tenant)
+    said = saying(statement("Ada", "lives_in", "Ghent", timezone.now()))
+    with tenant_scope(tenant.id):
+        knowledge.learn(tenant.id, [(Source(memory.pk, memory.content_hash, memory.occurred_at), said)])
+
+
 CHANGES = {
     "remember": lambda tenant: services.remember(tenant, [new_memory()], actor="test"),
     "revise": lambda tenant: services.revise(tenant, last_of(tenant).pk, {"content": "A cat."}, actor="test"),
@@ -291,6 +300,7 @@ CHANGES = {
     "words are counted": count_words,
     "words are mended": mend_words,
     "vectors go": lambda tenant: in_scope(tenant, MemoryVector.objects.all().delete),
+    "what it mentions is learned": learn,
     "token vectors go": lambda tenant: in_scope(tenant, MemoryTokens.objects.all().delete),
 }  # fmt: skip
 
