@@ -20,11 +20,13 @@ from memories.models import AuditEntry, Memory, MemoryVersion, Note, NoteLink, N
 from memories.retrieval import active_model
 from memories.revisions import level_later, write_revision
 from memos_project.db import fetch_prepared, tenant_scope
-from memos_project.errors import NotFound
+from memos_project.errors import Conflict, NotFound
 from memos_project.tenancy.callers import TenantInfo
 from memos_project.tenancy.models import Tenant
 
 ACTOR = "consolidation"
+# What may go by itself is not repeated elsewhere.
+LASTING = {"superseded_by": None, "valid_to": None, "expires_at": None}
 # A note that was made of memories says nothing of its own about fewer.
 LEAST_SOURCES = 2
 # Of the user's latest notes, those whose sources are at least so like (cosine) a note's on the whole are linked to it.
@@ -32,30 +34,66 @@ LINKED, MOST_LINKS, LATEST = 0.5, 5, 500
 # The share of what it lacks that a note's importance gains each time it is recalled.
 REINFORCEMENT = 0.1
 
-HOLD = "SELECT id FROM memories_memory WHERE tenant_id = %s AND id = ANY(%s) ORDER BY id FOR SHARE"
+HOLD = "SELECT id FROM memories_memory WHERE tenant_id = %s AND id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
 CENTRES = """
 SELECT n.memory_id, avg(v.embedding)::real[] FROM (
     SELECT n.memory_id FROM memories_note n JOIN memories_memory m ON m.id = n.memory_id AND m.tenant_id = n.tenant_id
-    WHERE n.tenant_id = %(tenant)s AND m.user_id = %(user)s ORDER BY n.memory_id DESC LIMIT %(latest)s
+    WHERE n.tenant_id = %(tenant)s AND m.owner = hashtextextended(%(user)s, 0) AND m.user_id = %(user)s
+    ORDER BY n.memory_id DESC LIMIT %(latest)s
 ) n
 JOIN memories_notesource s ON s.note_id = n.memory_id AND s.tenant_id = %(tenant)s
 JOIN memories_memoryvector v
     ON v.memory_id = s.memory_id AND v.tenant_id = s.tenant_id AND v.model_id = %(model)s AND v.chunk = 0
 GROUP BY n.memory_id
 """
-# Ebbinghaus' forgetting curve with a half-life; each recall makes up for a share of what is missing and starts it anew.
-DECAY = """
-UPDATE memories_memory m SET importance_computed = w.weight FROM (
-    SELECT m.id, round((
-        (1 - (1 - n.worth) * power(1 - %(reinforcement)s, least(m.access_count, 1000)))
-        * power(0.5, extract(epoch FROM %(now)s - greatest(m.created_at, m.last_accessed_at, m.updated_at))
-                     / (86400.0 * %(half_life)s))
-    )::numeric, 3)::float8 AS weight
-    FROM memories_note n JOIN memories_memory m ON m.id = n.memory_id AND m.tenant_id = n.tenant_id
-    WHERE n.tenant_id = %(tenant)s
-) w
-WHERE m.id = w.id AND m.tenant_id = %(tenant)s AND abs(m.importance_computed - w.weight) >= 0.005
+# A note that is forgotten meanwhile is not linked to.
+LINK = """
+INSERT INTO memories_notelink (tenant_id, one_id, other_id, likeness)
+SELECT %(tenant)s, least(n.memory_id, %(note)s), greatest(n.memory_id, %(note)s), near.likeness
+FROM unnest(%(ids)s::uuid[], %(likenesses)s::float8[]) near (id, likeness)
+CROSS JOIN LATERAL (
+    SELECT n.memory_id FROM memories_note n WHERE n.memory_id = near.id AND n.tenant_id = %(tenant)s FOR KEY SHARE
+) n
+ON CONFLICT DO NOTHING RETURNING one_id, other_id
 """
+# What was taken from sources when they receded comes back, where nothing has changed it since. Whoever holds one of
+# them may wait for the note.
+RETURN = """
+UPDATE memories_memory m SET importance_computed = b.before FROM (
+    SELECT m.id, (taken.pair ->> 0)::float8 AS before
+    FROM memories_consolidationstep s
+    CROSS JOIN LATERAL jsonb_each(s.former -> 'importance') taken (id, pair)
+    JOIN memories_memory m ON m.id = taken.id::uuid AND m.tenant_id = s.tenant_id
+        AND m.importance_computed = (taken.pair ->> 1)::float8
+    WHERE s.tenant_id = %(tenant)s AND s.note_id = %(note)s AND s.state = 'done' FOR NO KEY UPDATE OF m SKIP LOCKED
+) b WHERE m.id = b.id AND m.tenant_id = %(tenant)s
+"""
+# Ebbinghaus' forgetting curve with a half-life; each recall makes up for a share of what is missing and starts it anew.
+# Some notes at a time, in the order in which others lock them.
+DECAY = """
+WITH portion AS MATERIALIZED (
+    SELECT n.memory_id AS id, n.worth FROM memories_note n
+    WHERE n.tenant_id = %(tenant)s AND n.memory_id > %(after)s ORDER BY n.memory_id LIMIT %(limit)s
+), held AS MATERIALIZED (
+    SELECT m.id, s.worth, m.access_count, m.importance_computed,
+           extract(epoch FROM %(now)s - greatest(m.created_at, m.last_accessed_at, m.updated_at)) AS age
+    FROM portion s JOIN memories_memory m ON m.id = s.id AND m.tenant_id = %(tenant)s
+    WHERE NOT m.pinned ORDER BY m.id FOR NO KEY UPDATE OF m
+), weighed AS MATERIALIZED (
+    SELECT h.id, h.importance_computed, round((
+        (1 - (1 - h.worth) * power(1 - %(reinforcement)s, least(h.access_count, 1000)))
+        * power(0.5, least(greatest(h.age, 0) / (86400.0 * %(half_life)s), 100))
+    )::numeric, 3)::float8 AS weight
+    FROM held h
+), changed AS (
+    UPDATE memories_memory m SET importance_computed = w.weight FROM weighed w
+    WHERE m.id = w.id AND m.tenant_id = %(tenant)s AND abs(w.importance_computed - w.weight) >= 0.01
+    RETURNING 1
+)
+SELECT (SELECT id FROM portion ORDER BY id DESC LIMIT 1), (SELECT count(*) FROM changed)
+"""
+AT_ONCE = 500
+FIRST = UUID(int=0)
 
 _summariser = ExtractiveSummariser()
 
@@ -90,7 +128,12 @@ def cite(tenant_id: UUID, note_id: UUID, sources: Sequence[Memory]) -> None:
 
 def link(tenant_id: UUID, note_id: UUID, user_id: str) -> list[UUID]:
     """Link a note to those that rest on the like of what it rests on; returns to which it was not linked before."""
-    params = {"tenant": tenant_id, "user": user_id, "model": active_model().id, "latest": LATEST}
+    params: dict[str, Any] = {
+        "tenant": tenant_id,
+        "user": user_id,
+        "model": active_model().id,
+        "latest": LATEST,
+    }
     centres = dict(fetch_prepared(CENTRES, params))
     if (mine := centres.pop(note_id, None)) is None or not centres:
         return []
@@ -99,18 +142,13 @@ def link(tenant_id: UUID, note_id: UUID, user_id: str) -> list[UUID]:
     likeness = centred(theirs, mean) @ centred(np.array([mine], dtype=np.float32), mean)[0]
     near = {pk: float(value) for pk, value in zip(centres, likeness, strict=True) if value >= LINKED}
     likest = sorted(near, key=lambda pk: -near[pk])[:MOST_LINKS]
-    known = {*links_of(note_id)}
-    fresh = [pk for pk in likest if pk not in known]
-    NoteLink.objects.bulk_create(
-        NoteLink(
-            tenant_id=tenant_id,
-            one_id=min(pk, note_id),
-            other_id=max(pk, note_id),
-            likeness=min(1.0, near[pk]),
-        )
-        for pk in fresh
-    )
-    return fresh
+    params = {
+        "tenant": tenant_id,
+        "note": note_id,
+        "ids": likest,
+        "likenesses": [min(1.0, near[pk]) for pk in likest],
+    }
+    return [other if one == note_id else one for one, other in fetch_prepared(LINK, params)]
 
 
 def unlink(note_id: UUID, others: Collection[UUID]) -> None:
@@ -120,17 +158,33 @@ def unlink(note_id: UUID, others: Collection[UUID]) -> None:
     ).delete()
 
 
-def rewrite(tenant: TenantInfo, memory: Memory, summary: Summary) -> None:
-    """Give a note, whose row is locked, the text of a summary; what it was is kept as a version."""
+def rewrite(tenant: TenantInfo, memory: Memory, summary: Summary, sources: Sequence[Memory]) -> None:
+    """Give a note, whose row is locked, the text of a summary of its sources; what it was is kept as a version.
+
+    A note by hand stays one. Raises Conflict where another note says the same.
+    """
+    changes = {
+        "title": summary.title,
+        "content": summary.content,
+        "tags": list(summary.tags),
+        "occurred_at": sources[-1].occurred_at,
+    }
+    note = _revised(tenant, memory, changes)
+    by_hand = note.summariser == Note.Summariser.HAND
+    Note.objects.filter(pk=memory.pk).update(
+        context=summary.context,
+        keywords=list(summary.keywords),
+        summariser=note.summariser if by_hand else summary.summariser,
+    )
+
+
+def _revised(tenant: TenantInfo, memory: Memory, changes: Mapping[str, Any]) -> Note:
+    """The note as it was before its row was changed; its importance comes from sources and use, not from its words."""
     note = Note.objects.get(pk=memory.pk)
-    changes = {"title": summary.title, "content": summary.content, "tags": list(summary.tags)}
     weight = memory.importance_computed
     write_revision(tenant, memory, changes, actor=ACTOR, besides=_state(note))
-    Note.objects.filter(pk=memory.pk).update(
-        context=summary.context, keywords=list(summary.keywords), summariser=summary.summariser
-    )
-    # A note's importance comes from its sources and its use, not from its words.
     Memory.objects.filter(pk=memory.pk).update(importance_computed=weight)
+    return note
 
 
 def _state(note: Note) -> dict[str, Any]:
@@ -139,26 +193,38 @@ def _state(note: Note) -> dict[str, Any]:
         "context": note.context,
         "keywords": note.keywords,
         "summariser": note.summariser,
-        "sources": sorted(str(pk) for pk in note.sources.values_list("memory_id", flat=True)),
+        "sources": _cited(note.pk),
         "links": sorted(str(pk) for pk in links_of(note.pk)),
     }
 
 
+def _cited(note_id: UUID) -> dict[str, str]:
+    """The hashes of what a note was made of, by source."""
+    cited = NoteSource.objects.filter(note_id=note_id).values_list("memory_id", "content_hash")
+    return {str(memory_id): content_hash for memory_id, content_hash in cited}
+
+
 def restore(tenant: TenantInfo, memory: Memory, version: int) -> bool:
-    """Give a note, whose row is locked, the text it had at a version; False where that version is gone."""
-    kept = {each.version: each.state for each in MemoryVersion.objects.filter(memory=memory)}
-    if not all(each in kept for each in range(version, memory.version)):
+    """Give a note, whose row is locked, the text it had at a version, and let go of those since.
+
+    False where that version is gone, or rested on something else than the note cites now.
+    """
+    kept = {
+        each.version: each.state for each in MemoryVersion.objects.filter(memory=memory, version__gte=version)
+    }
+    if version not in kept or kept[version].get("sources") != _cited(memory.pk):
         return False
     state: dict[str, Any] = {}
-    for each in range(memory.version - 1, version - 1, -1):
+    for each in sorted(kept, reverse=True):
         state |= kept[each]
-    note = Note.objects.get(pk=memory.pk)
-    changes: dict[str, Any] = {name: state[name] for name in ("title", "content", "tags") if name in state}
-    weight = memory.importance_computed
-    write_revision(tenant, memory, changes, actor=ACTOR, besides=_state(note))
-    fields = {name: state[name] for name in ("context", "keywords", "summariser") if name in state}
+    changes: dict[str, Any] = {name: state[name] for name in ("title", "content", "tags", "occurred_at") if name in state}
+    if "occurred_at" in changes:
+        changes["occurred_at"] = datetime.fromisoformat(changes["occurred_at"])
+    _revised(tenant, memory, changes)
+    fields = {name: state[name] for name in ("context", "keywords", "summariser")}
     Note.objects.filter(pk=memory.pk).update(**fields)
-    Memory.objects.filter(pk=memory.pk).update(importance_computed=weight)
+    # They may repeat what the note no longer cites, so nothing would take them along when that is forgotten.
+    MemoryVersion.objects.filter(memory=memory, version__gte=version).delete()
     return True
 
 
@@ -166,9 +232,11 @@ def follow(tenant: TenantInfo, memory_id: UUID, *, forgotten: bool) -> None:
     """Make the notes that cite a memory anew: what it says has changed, or it is about to be forgotten.
 
     Of what is forgotten nothing stays: the note is made of the other sources and its former versions go, or where they
-    are too few, the note is withdrawn. The caller holds the memory's row.
+    are too few, the note is withdrawn. A note by hand is left alone until then. The caller holds the memory's row.
     """
     citing = NoteSource.objects.filter(memory_id=memory_id).order_by("note_id")
+    if not forgotten:
+        citing = citing.exclude(note__summariser=Note.Summariser.HAND)
     for note_id in list(citing.values_list("note_id", flat=True)):
         memory = Memory.objects.select_for_update(no_key=True).filter(pk=note_id).first()
         if memory is None:
@@ -181,39 +249,67 @@ def follow(tenant: TenantInfo, memory_id: UUID, *, forgotten: bool) -> None:
 
 
 def remake(tenant: TenantInfo, memory: Memory) -> None:
-    """Make a note, whose row is locked, anew of the sources it has; without enough of them it is withdrawn."""
-    sources = list(Memory.objects.filter(cited_by__note_id=memory.pk).order_by("occurred_at", "id"))
+    """Make a note, whose row is locked, anew of the sources it has that hold; without enough it is withdrawn."""
+    cited = Memory.objects.filter(cited_by__note_id=memory.pk)
+    sources = list(cited.filter(**LASTING).order_by("occurred_at", "id"))
+    NoteSource.objects.filter(note_id=memory.pk).exclude(memory_id__in=[each.pk for each in sources]).delete()
     by_hand = Note.objects.filter(pk=memory.pk, summariser=Note.Summariser.HAND).exists()
     if len(sources) < (1 if by_hand else LEAST_SOURCES):
         withdraw(tenant.id, memory)
         return
-    rewrite(tenant, memory, _summariser.summarise([source_of(each) for each in sources]))
+    try:
+        rewrite(tenant, memory, _summariser.summarise([source_of(each) for each in sources]), sources)
+    except Conflict:  # another note of the same sources says so already
+        withdraw(tenant.id, memory)
+        return
     cite(tenant.id, memory.pk, sources)
+    Note.objects.filter(pk=memory.pk).update(worth=max(each.importance for each in sources))
+    unlink(memory.pk, links_of(memory.pk))
+    link(tenant.id, memory.pk, memory.user_id)
 
 
 def withdraw(tenant_id: UUID, memory: Memory) -> None:
-    """Take a note away, with its versions and links; its sources stay."""
+    """Take a note away, with its versions and links; its sources stay, and count as they did before it."""
     AuditEntry.objects.create(
         tenant_id=tenant_id, memory_id=memory.pk, action=AuditEntry.Action.WITHDRAW, actor=ACTOR
     )
+    let_return(tenant_id, memory.pk)
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM memories_memory WHERE tenant_id = %s AND id = %s", [tenant_id, memory.pk])
     level_later(tenant_id, memory.pk)
 
 
+def let_return(tenant_id: UUID, note_id: UUID) -> None:
+    """Let what a note rests on count as it did before the note."""
+    with connection.cursor() as cursor:
+        cursor.execute(RETURN, {"tenant": tenant_id, "note": note_id})
+
+
 def decay(*, now: datetime) -> int:
     """Bring the importance of all notes up to date; returns how many it changed for."""
+    return sum(
+        _decay(tenant_id, now)
+        for tenant_id in Tenant.objects.filter(active=True).values_list("pk", flat=True)
+    )
+
+
+def _decay(tenant_id: UUID, now: datetime) -> int:
     params: dict[str, Any] = {
+        "tenant": tenant_id,
         "now": now,
         "reinforcement": REINFORCEMENT,
         "half_life": settings.MEMOS_NOTE_HALF_LIFE_DAYS,
+        "limit": AT_ONCE,
     }
-    changed = 0
-    for tenant_id in Tenant.objects.filter(active=True).values_list("pk", flat=True):
+    changed, after = 0, FIRST
+    while True:
         with tenant_scope(tenant_id), connection.cursor() as cursor:
-            cursor.execute(DECAY, {**params, "tenant": tenant_id})
-            changed += cursor.rowcount
-    return changed
+            cursor.execute(DECAY, {**params, "after": after})
+            last, count = cursor.fetchone() or (None, 0)
+        changed += count
+        if last is None:
+            return changed
+        after = last
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from memos_project.errors import Conflict, InvalidInput, NotFound, PreconditionF
 from memos_project.tenancy.callers import TenantInfo
 
 # What notes repeat of a memory.
-SAID_BY_SOURCES = {"content", "title", "speaker", "occurred_at", "tags"}
+SAID_BY_SOURCES = {"content", "title", "speaker", "occurred_at", "tags", "valid_to", "expires_at"}
 REMEMBER = "SELECT place, id, created FROM memos_remember(%(tenant)s, %(items)s, %(actor)s)"
 
 
@@ -146,8 +146,6 @@ class NewNote:
     sources: Sequence[UUID] = ()
     summariser: str = Note.Summariser.HAND
     importance: float | None = None
-    worth: float | None = None
-    """Its importance before use and time, if nobody said more; else that of its most important source."""
     external_id: str | None = None
 
 
@@ -172,12 +170,10 @@ def note_down(tenant: TenantInfo, item: NewNote, *, actor: str) -> Remembered:
             occurred_at=sources[-1].occurred_at if sources else None,
         )
         [answer] = remember(tenant, [memory], actor=actor)
+        if not answer.created and not Memory.objects.filter(pk=answer.id, kind=Memory.Kind.NOTE).exists():
+            raise Conflict("This is the external id of a memory that is no note.", field="external_id")
         if answer.created:
-            worth = (
-                item.worth
-                if item.worth is not None
-                else max((each.importance for each in sources), default=0.5)
-            )
+            worth = max((each.importance for each in sources), default=0.5)
             Note.objects.create(
                 memory_id=answer.id,
                 tenant_id=tenant.id,
@@ -242,13 +238,15 @@ def revise(
 ) -> Memory:
     """Change fields of a memory, keep what they were as a version, and leave an audit entry.
 
-    ``changes`` may hold the names of ``revisions.REVISABLE``. Raises NotFound; InvalidInput for an end before the beginning; PreconditionFailed where ``if_version`` is
-    not the present one; Conflict where the new content is another memory's already.
+    ``changes`` may hold the names of ``revisions.REVISABLE``. Raises NotFound; InvalidInput for an end before the
+    beginning; PreconditionFailed where ``if_version`` is not the present one; Conflict where the new content is another memory's already.
     """
     with tenant_scope(tenant.id):
         memory = _locked(tenant.id, memory_id, if_version)
         if write_revision(tenant, memory, changes, actor=actor) and changes.keys() & SAID_BY_SOURCES:
             notes.follow(tenant, memory.pk, forgotten=False)
+            # What somebody has put in their own words is theirs from then on.
+            Note.objects.filter(pk=memory.pk).update(summariser=Note.Summariser.HAND)
     return get_memory(tenant.id, memory_id)
 
 
@@ -264,6 +262,7 @@ def forget(tenant: TenantInfo, memory_id: UUID, *, actor: str, if_version: int |
             detail={"content_hash": memory.content_hash, "kind": memory.kind},
         )
         notes.follow(tenant, memory.pk, forgotten=True)
+        notes.let_return(tenant.id, memory.pk)
         # Entities go with what is forgotten: not while somebody else learns of them.
         take_turns(tenant.id)
         with connection.cursor() as cursor:

@@ -1,6 +1,7 @@
 """Celery's doors: the tenant first, ids in, the work elsewhere."""
 
 import ctypes
+from datetime import datetime
 from uuid import UUID
 
 from celery import shared_task
@@ -11,8 +12,6 @@ from memories import accesses, indexing, notes, promotion, reading, statistics
 from memories.consolidation import runs
 from memories.working import llm_cache
 from memos_project.tenancy import idempotency
-from memos_project.tenancy.callers import tenant_info
-from memos_project.tenancy.models import Tenant
 
 
 @shared_task(ignore_result=True)
@@ -57,9 +56,9 @@ def consolidate(tenant_id: str) -> None:
 
 
 @shared_task(ignore_result=True)
-def carry_on_consolidation(tenant_id: str, run_id: str) -> None:
+def carry_on_consolidation(tenant_id: str, run_id: str, leased_until: str) -> None:
     """Do what a consolidation was begun for."""
-    runs.carry_on(tenant_info(Tenant.objects.get(pk=tenant_id)), UUID(run_id))
+    runs.carry_on_once(UUID(tenant_id), UUID(run_id), datetime.fromisoformat(leased_until))
 
 
 @shared_task(ignore_result=True)

@@ -88,7 +88,14 @@ class LanguageModel:
                 )
                 content = answer.choices[0].message.content
             # The client checks neither that an answer is JSON nor that it has the shape it expects.
-            except (openai.APIError, ValueError, TypeError, AttributeError, LookupError) as error:
+            except (
+                openai.APIError,
+                ValueError,
+                TypeError,
+                AttributeError,
+                LookupError,
+                RecursionError,
+            ) as error:
                 # Not its text: endpoints like to repeat the key they refuse.
                 status = getattr(error, "status_code", "")
                 raise ModelUnavailable(f"{type(error).__name__} {status}".strip()) from None

@@ -146,13 +146,18 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-consolidation": {
         "task": "memories.tasks.sweep_consolidation",
         "schedule": schedule(env.float("MEMOS_CONSOLIDATION_SECONDS", default=3600.0, minimum=1.0)),
+        "options": {"expires": env.float("MEMOS_CONSOLIDATION_SECONDS", default=3600.0, minimum=1.0)},
     },
     "take-up-consolidations": {
         "task": "memories.tasks.take_up_consolidations",
         "schedule": schedule(60.0),
         "options": {"expires": 60.0},
     },
-    "decay-notes": {"task": "memories.tasks.decay_notes", "schedule": schedule(3600.0)},
+    "decay-notes": {
+        "task": "memories.tasks.decay_notes",
+        "schedule": schedule(3600.0),
+        "options": {"expires": 3600.0},
+    },
     "sweep-graph-backlog": {
         "task": "graph.tasks.sweep_graph_backlog",
         "schedule": schedule(env.float("MEMOS_SWEEP_SECONDS", default=10.0, minimum=0.1)),
@@ -299,7 +304,7 @@ MEMOS_EXTRACTION_LLM_TIMEOUT = env.float("MEMOS_EXTRACTION_LLM_TIMEOUT", default
 MEMOS_CONSOLIDATION_LIKENESS = env.float(
     "MEMOS_CONSOLIDATION_LIKENESS", default=0.4, minimum=0.0, maximum=1.0
 )
-MEMOS_CONSOLIDATION_RECEDE = env.float("MEMOS_CONSOLIDATION_RECEDE", default=0.8, minimum=0.0, maximum=1.0)
+MEMOS_CONSOLIDATION_RECEDE = env.float("MEMOS_CONSOLIDATION_RECEDE", default=0.9, minimum=0.0, maximum=1.0)
 MEMOS_NOTE_HALF_LIFE_DAYS = env.float("MEMOS_NOTE_HALF_LIFE_DAYS", default=90.0, minimum=0.01)
 # The OpenAI-compatible service that writes notes; without one, sentences are chosen.
 MEMOS_CONSOLIDATION_LLM_URL = env.address("MEMOS_CONSOLIDATION_LLM_URL", schemes=("http", "https"))

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from graph.english.text import shortened
+from graph.extraction.concepts import is_telling
 from memories.consolidation.base import (
     LONGEST_CONTEXT,
     LONGEST_LINE,
@@ -26,6 +27,7 @@ from memories.consolidation.base import (
     Summary,
 )
 from memories.consolidation.extractive import ExtractiveSummariser
+from memories.working.likeness.stems import stem
 from memos_project.llm import LanguageModel, ModelUnavailable, Unusable, json_object
 
 log = structlog.get_logger(__name__)
@@ -52,10 +54,12 @@ statements: at most {MOST_LINES} sentences that keep what is worth keeping, with
 "yesterday"; for each the numbers of all memories that say so. Add nothing that none of them says.
 keywords: at most {MOST_KEYWORDS} noun phrases. tags: at most {MOST_TAGS} single words for the sort of thing it is."""
 
-# What must stand in the sources: whatever has a digit, and names, which have a capital inside of a sentence.
+# What must stand in the sources: whatever has a digit or a capital.
 _NUMBER = re.compile(r"\w*\d\w*")
-_NAME = re.compile(r"(?<=[\w,;:] )[^\W\d_a-z][\w'’-]*")
+_NAME = re.compile(r"(?<![\w'’-])[^\W\d_a-z][\w'’-]*")
 _OWNED = re.compile(r"['’]s?$")
+# What sort of thing it is: one or two plain words, which need not stand there.
+_TAG = re.compile(r"[^\W\d_]{2,30}(?:[ -][^\W\d_]{2,30})?")
 
 
 class LLMSummariser(Summariser):
@@ -105,8 +109,8 @@ def _summary(parts: Mapping[str, Any], sources: Sequence[Source], plain: Summary
         title=title if title and _stands(title, everything) else plain.title,
         context=context if context and _stands(context, everything) else plain.context,
         lines=lines[:MOST_LINES],
-        keywords=_short(parts.get("keywords"), MOST_KEYWORDS) or plain.keywords,
-        tags=tuple(dict.fromkeys((*plain.tags, *_short(parts.get("tags"), MOST_TAGS))))[:MOST_TAGS],
+        keywords=tuple(_keywords(parts.get("keywords"), everything)) or plain.keywords,
+        tags=tuple(dict.fromkeys((*plain.tags, *_tags(parts.get("tags")))))[:MOST_TAGS],
         summariser=LLMSummariser.name,
     )
 
@@ -124,16 +128,33 @@ def _lines(statements: Sequence[object], words: Sequence[set[str]]) -> Iterator[
 
 
 def _stands(line: str, words: set[str]) -> bool:
-    """Whether all numbers and names of a line are among the words."""
-    named = {*_NUMBER.findall(line), *_NAME.findall(line)} - {"I"}
-    return all(part in words for word in named for part in _parts(word))
+    """Whether all numbers and names of a line are among the words; "She" and "The" are nobody's name."""
+    named = {*_NUMBER.findall(line), *(name for name in _NAME.findall(line) if is_telling(name))}
+    return all(_among(part, words) for word in named for part in _parts(word))
+
+
+def _among(word: str, words: set[str]) -> bool:
+    return word in words or (word.isalpha() and stem(word) in words)
+
+
+def _keywords(values: object, words: set[str]) -> Iterator[str]:
+    """Those of which every word that tells something stands in the sources."""
+    for phrase in _short(values, MOST_KEYWORDS):
+        telling = [part for word in phrase.split() for part in _parts(word)]
+        if telling and all(_among(part, words) for part in telling if is_telling(part) or not part.isalpha()):
+            yield phrase
+
+
+def _tags(values: object) -> list[str]:
+    return [word for word in _short(values, MOST_TAGS) if _TAG.fullmatch(word)]
 
 
 def _words(source: Source) -> set[str]:
     when = source.occurred_at
     dated = f"{when:%Y %B %b %A %d %Y-%m-%d} {when.day} {when.month}"
     said = f"{source.text[:READ_CHARACTERS]} {source.speaker} {dated}"
-    return {part for word in re.findall(r"[\w'’-]+", said) for part in _parts(word)}
+    words = {part for word in re.findall(r"[\w'’-]+", said) for part in _parts(word)}
+    return words | {stem(word) for word in words if word.isalpha()}
 
 
 def _parts(word: str) -> list[str]:

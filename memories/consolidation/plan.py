@@ -30,33 +30,37 @@ TELLING_WORDS = 4
 MOST_SOURCES = 24
 # Joining is asked for more likeness than meeting: a note says already what it is about.
 JOINING = 0.1
+# Characters that are looked at of a memory.
+LONGEST = 4000
 
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
-LIVE = """m.superseded_by_id IS NULL AND (m.expires_at IS NULL OR m.expires_at > now())
-    AND (m.valid_to IS NULL OR m.valid_to > now())"""
+# What may go by itself is not repeated in a note.
+LASTING = "m.superseded_by_id IS NULL AND m.expires_at IS NULL AND m.valid_to IS NULL"
 # The first chunk stands for the memory: what notes are made of is short.
 FRESH = f"""
 SELECT w.id, w.user_id, w.speaker, w.content, v.embedding::real[], w.waits, w.matters FROM (
-    SELECT m.id, m.user_id, m.speaker, m.content, m.created_at,
+    SELECT m.id, m.user_id, m.speaker, left(m.content, {LONGEST}) AS content,
            EXISTS (SELECT FROM memories_indexjob j WHERE j.memory_id = m.id AND j.tenant_id = m.tenant_id
                    AND j.due_at IS NOT NULL) AS waits,
-           m.kind = ANY(%(kinds)s) AND {LIVE}
+           m.kind = ANY(%(kinds)s) AND {LASTING}
            AND NOT EXISTS (SELECT FROM memories_notesource s WHERE s.memory_id = m.id AND s.tenant_id = m.tenant_id)
+           AND m.id NOT IN (SELECT unnest(u.memory_ids) FROM memories_consolidationstep u
+                            WHERE u.tenant_id = %(tenant)s AND u.state = 'undone')
            AS matters
     FROM memories_memory m
-    WHERE m.tenant_id = %(tenant)s AND m.id > %(after)s AND (%(user)s::text IS NULL OR m.user_id = %(user)s)
+    WHERE m.tenant_id = %(tenant)s AND m.id > %(after)s AND (%(user)s::text IS NULL OR m.owner = hashtextextended(%(user)s, 0) AND m.user_id = %(user)s)
     ORDER BY m.id LIMIT %(limit)s
 ) w LEFT JOIN memories_memoryvector v
     ON v.memory_id = w.id AND v.tenant_id = %(tenant)s AND v.model_id = %(model)s AND v.chunk = 0
 ORDER BY w.id
 """
 EARLIER_ONES = f"""
-SELECT m.id, m.user_id, m.speaker, m.content, v.embedding::real[]
+SELECT m.id, m.user_id, m.speaker, left(m.content, {LONGEST}), v.embedding::real[]
 FROM memories_memory m JOIN memories_memoryvector v
     ON v.memory_id = m.id AND v.tenant_id = m.tenant_id AND v.model_id = %(model)s AND v.chunk = 0
 WHERE m.tenant_id = %(tenant)s AND m.owner = hashtextextended(%(user)s, 0) AND m.user_id = %(user)s AND m.id < %(before)s
-  AND m.kind = ANY(%(kinds)s) AND {LIVE}
+  AND m.kind = ANY(%(kinds)s) AND {LASTING}
   AND NOT EXISTS (SELECT FROM memories_notesource s WHERE s.memory_id = m.id AND s.tenant_id = m.tenant_id)
 ORDER BY m.id DESC LIMIT %(limit)s
 """
@@ -66,7 +70,7 @@ SELECT m.id, v.embedding::real[],
 FROM memories_note n JOIN memories_memory m ON m.id = n.memory_id AND m.tenant_id = n.tenant_id
 JOIN memories_memoryvector v
     ON v.memory_id = m.id AND v.tenant_id = m.tenant_id AND v.model_id = %(model)s AND v.chunk = 0
-WHERE n.tenant_id = %(tenant)s AND m.user_id = %(user)s AND {LIVE} AND n.summariser <> 'hand'
+WHERE n.tenant_id = %(tenant)s AND m.owner = hashtextextended(%(user)s, 0) AND m.user_id = %(user)s AND {LASTING} AND n.summariser <> 'hand'
 ORDER BY n.memory_id DESC LIMIT %(limit)s
 """
 

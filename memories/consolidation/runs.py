@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 from celery import current_app
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import IntegrityError, InterfaceError, OperationalError, connection
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerDown
 from psycopg_pool import PoolTimeout
@@ -21,7 +21,7 @@ from psycopg_pool import PoolTimeout
 from memories import notes
 from memories.consolidation import steps
 from memories.consolidation.plan import Plan, plan
-from memories.models import AuditEntry, ConsolidationMark, Memory
+from memories.models import ConsolidationMark, Memory, MemoryVersion
 from memories.models import ConsolidationRun as Run
 from memories.models import ConsolidationStep as Step
 from memos_project.db import tenant_scope
@@ -88,19 +88,29 @@ def consolidate(tenant_id: UUID, *, user_id: str | None = None, actor: str = not
 
 def start(tenant_id: UUID, *, user_id: str | None = None, actor: str) -> Run:
     """Begin a run and have a worker do it; raises Conflict where one is under way."""
-    run = begin(tenant_id, user_id=user_id, actor=actor)
+    run = _begun(tenant_id, user_id=user_id, actor=actor)
     if run is None:
         raise Conflict("A consolidation is under way.")
     try:
-        current_app.send_task("memories.tasks.carry_on_consolidation", args=[str(tenant_id), str(run.pk)])
+        told = [str(tenant_id), str(run.pk), run.leased_until.isoformat()]
+        current_app.send_task("memories.tasks.carry_on_consolidation", args=told)
     except (BrokerDown, OSError) as error:
         log.warning("consolidation left to the beat", error=str(error))
     return run
 
 
+def carry_on_once(tenant_id: UUID, run_id: UUID, leased_until: datetime) -> None:
+    """Do a run that was begun with this lease; a message that comes twice finds another one."""
+    with tenant_scope(tenant_id):
+        mine = Run.objects.filter(pk=run_id, state=Run.State.RUNNING, leased_until=leased_until)
+        if not mine.update(leased_until=_lease_end()):
+            return
+    carry_on(tenant_info(Tenant.objects.get(pk=tenant_id)), run_id)
+
+
 def planned(tenant_id: UUID, *, user_id: str | None = None) -> Plan:
     """What a run would do that began now."""
-    return plan(tenant_id, after=_mark(tenant_id), user_id=user_id)
+    return plan(tenant_id, after=_after(tenant_id, user_id), user_id=user_id)
 
 
 def read(tenant_id: UUID, run_id: UUID) -> tuple[Run, list[Step]]:
@@ -126,18 +136,23 @@ def begin(tenant_id: UUID, *, user_id: str | None = None, actor: str = notes.ACT
     with tenant_scope(tenant_id):
         running = Run.objects.select_for_update().filter(tenant_id=tenant_id, state=Run.State.RUNNING).first()
         if running is None:
-            # Of two that begin at once the second waits for the first's row, and finds it leased.
-            made, created = Run.objects.get_or_create(
-                tenant_id=tenant_id,
-                state=Run.State.RUNNING,
-                defaults={"user_id": user_id, "actor": actor, "leased_until": _lease_end()},
-            )
-            return made if created else None
+            return _begun(tenant_id, user_id=user_id, actor=actor)
         if running.leased_until > timezone.now():
             return None
         running.leased_until = _lease_end()
         running.save(update_fields=["leased_until"])
         return running
+
+
+def _begun(tenant_id: UUID, *, user_id: str | None, actor: str) -> Run | None:
+    """A new run; None where there is one."""
+    try:
+        with tenant_scope(tenant_id):
+            return Run.objects.create(
+                tenant_id=tenant_id, user_id=user_id, actor=actor, leased_until=_lease_end()
+            )
+    except IntegrityError:
+        return None
 
 
 def carry_on(tenant: TenantInfo, run_id: UUID) -> int:
@@ -152,9 +167,7 @@ def carry_on(tenant: TenantInfo, run_id: UUID) -> int:
     for step in planned:
         _lease(tenant.id, run_id, _lease_end())
         try:
-            if step.state == Step.State.PLANNED:
-                steps.write(tenant, run, step)
-            done += steps.recede(tenant.id, step.pk)
+            done += _do(tenant, run, step)
         except steps.Gone as reason:
             steps.drop(tenant.id, step.pk, str(reason))
         except (OperationalError, InterfaceError, PoolTimeout):
@@ -164,16 +177,28 @@ def carry_on(tenant: TenantInfo, run_id: UUID) -> int:
             raise
         except Exception as error:
             log.exception("a consolidation step failed", run=str(run_id), step=step.number)
-            steps.drop(tenant.id, step.pk, repr(error))
+            steps.drop(tenant.id, step.pk, type(error).__name__)
     _end(tenant.id, run)
     return done
+
+
+def _do(tenant: TenantInfo, run: Run, step: Step) -> int:
+    """What is left of a step; where sources have gone meanwhile, with those that are there."""
+    try:
+        if step.state == Step.State.PLANNED:
+            steps.write(tenant, run, step)
+    except steps.Gone:
+        if not steps.trim(tenant.id, step):
+            raise
+        steps.write(tenant, run, step)
+    return steps.recede(tenant.id, step.pk)
 
 
 def _planned(tenant_id: UUID, run_id: UUID) -> Run:
     """The run with its steps written down, all or none."""
     with tenant_scope(tenant_id):
         run = Run.objects.get(pk=run_id)
-        after = _mark(tenant_id)
+        after = _after(tenant_id, run.user_id)
     if run.planned:
         return run
     found = plan(tenant_id, after=after, user_id=run.user_id)
@@ -199,6 +224,9 @@ def _planned(tenant_id: UUID, run_id: UUID) -> Run:
 def _end(tenant_id: UUID, run: Run) -> None:
     """The run is over: the next one begins after what this one has looked at, as far as that has settled."""
     with tenant_scope(tenant_id):
+        if run.upto is None and run.actor == notes.ACTOR:
+            Run.objects.filter(pk=run.pk).delete()  # there was nothing to look at, and nobody asked
+            return
         ended = Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(
             state=Run.State.DONE, ended_at=timezone.now()
         )
@@ -230,6 +258,7 @@ def undo(tenant: TenantInfo, run_id: UUID, *, actor: str) -> None:
             raise Conflict(f"It is {run.state}.")
         done = list(Step.objects.filter(run=run, state=Step.State.DONE).order_by("-number"))
         notes.held(tenant.id, {each for step in done for each in step.memory_ids})
+        notes.held(tenant.id, {step.note_id for step in done if step.note_id})
         for step in done:
             _check_untouched(step)
         for step in done:
@@ -251,9 +280,10 @@ def _check_untouched(step: Step) -> None:
     ).first()
     if later:
         raise Conflict(f"The note {step.note_id} has grown since; undo {later.run_id} first.")
-    by_hand = AuditEntry.objects.filter(
-        memory_id=step.note_id, action=AuditEntry.Action.REVISE, pk__gt=step.pk
-    ).exclude(actor=notes.ACTOR)
+    written = (step.version or 0) + 1
+    by_hand = MemoryVersion.objects.filter(memory_id=step.note_id, version__gte=written).exclude(
+        actor=notes.ACTOR
+    )
     if by_hand.exists():
         raise Conflict(f"The note {step.note_id} has been revised by hand since.")
 
@@ -267,6 +297,16 @@ def _lease_end() -> datetime:
     asks_a_model = bool(settings.MEMOS_CONSOLIDATION_LLM_URL)
     patience = 2 * settings.MEMOS_CONSOLIDATION_LLM_TIMEOUT if asks_a_model else 0.0
     return timezone.now() + timedelta(seconds=LEASE + patience)
+
+
+def _after(tenant_id: UUID, user_id: str | None) -> UUID:
+    """After which memory a run begins; one of a user alone, after those that earlier ones of the same have looked at."""
+    mark = _mark(tenant_id)
+    if user_id is None:
+        return mark
+    with tenant_scope(tenant_id):
+        ended = Run.objects.filter(tenant_id=tenant_id, user_id=user_id, state=Run.State.DONE, upto__gt=mark)
+        return ended.order_by("-upto").values_list("upto", flat=True).first() or mark
 
 
 def _mark(tenant_id: UUID) -> UUID:

@@ -7,9 +7,10 @@ from django.conf import settings
 
 from memories import metrics, notes
 from memories.consolidation import Summary, get_summariser
+from memories.consolidation.clusters import LEAST
 from memories.models import ConsolidationRun as Run
 from memories.models import ConsolidationStep as Step
-from memories.models import Memory, Note, NoteSource
+from memories.models import Memory, MemoryVersion, Note, NoteSource
 from memories.services import NewNote, note_down
 from memos_project.db import tenant_scope
 from memos_project.tenancy.callers import TenantInfo, tenant_info
@@ -49,7 +50,7 @@ def _read(tenant_id: UUID, step: Step) -> list[Memory]:
     """The sources of a step's note, also those it has already, in the order of time."""
     with tenant_scope(tenant_id):
         ids = set(step.memory_ids)
-        fresh = list(Memory.objects.live().filter(tenant_id=tenant_id, pk__in=ids))
+        fresh = list(Memory.objects.filter(tenant_id=tenant_id, pk__in=ids, **notes.LASTING))
         if {each.pk for each in fresh} != ids:
             raise Gone("A source is no longer there.")
         if step.grows:
@@ -73,9 +74,11 @@ def _make(tenant: TenantInfo, run: Run, step: Step, sources: Sequence[Memory], s
         tags=summary.tags,
         sources=[each.pk for each in sources],
         summariser=summary.summariser,
-        external_id=f"consolidation:{run.pk}:{step.number}",
     )
-    step.note_id = note_down(tenant, item, actor=run.actor).id
+    answer = note_down(tenant, item, actor=run.actor)
+    if not answer.created:
+        raise Gone("There is a note that says the same.")
+    step.note_id = answer.id
 
 
 def _grow(tenant: TenantInfo, step: Step, sources: Sequence[Memory], summary: Summary) -> None:
@@ -83,7 +86,7 @@ def _grow(tenant: TenantInfo, step: Step, sources: Sequence[Memory], summary: Su
     if memory is None:
         raise Gone("The note is no longer there.")
     step.version = memory.version
-    notes.rewrite(tenant, memory, summary)
+    notes.rewrite(tenant, memory, summary, sources)
     notes.cite(tenant.id, memory.pk, sources)
     step.former = {"links": [str(each) for each in notes.link(tenant.id, memory.pk, memory.user_id)]}
 
@@ -118,6 +121,18 @@ def _verify(step: Step, sources: Sequence[Memory]) -> None:
         raise Gone("The note does not cite all of its sources.")
 
 
+def trim(tenant_id: UUID, step: Step) -> bool:
+    """Leave out of a planned step what is gone or cited by now; whether what is left is still worth a note."""
+    with tenant_scope(tenant_id):
+        there = Memory.objects.filter(pk__in=step.memory_ids, cited_by=None, **notes.LASTING)
+        left = sorted(there.values_list("pk", flat=True))
+        lacks = len(step.memory_ids) - len(left)
+        if not lacks or len(left) < (1 if step.grows else LEAST):
+            return False
+        step.memory_ids = left
+        return bool(Step.objects.filter(pk=step.pk, state=Step.State.PLANNED).update(memory_ids=left))
+
+
 def drop(tenant_id: UUID, step_id: UUID, reason: str) -> None:
     """Give a step up: what it had written goes, its sources are as they were."""
     with tenant_scope(tenant_id):
@@ -141,9 +156,10 @@ def take_back(tenant: TenantInfo, step: Step) -> None:
         return
     NoteSource.objects.filter(note_id=memory.pk, memory_id__in=step.memory_ids).delete()
     notes.unlink(memory.pk, [UUID(each) for each in step.former["links"]])
-    if step.version is None or not notes.restore(tenant, memory, step.version):
-        # What it was rested on what has been forgotten since.
+    if step.version is not None and not notes.restore(tenant, memory, step.version):
+        # What it was rested on what has been revised or forgotten since.
         notes.remake(tenant, memory)
+        MemoryVersion.objects.filter(memory_id=memory.pk, version__gte=step.version).delete()
 
 
 def _note(step: Step) -> Memory | None:

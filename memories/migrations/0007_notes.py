@@ -334,6 +334,12 @@ class Migration(migrations.Migration):
             model_name="consolidationstep",
             index=models.Index(fields=["tenant", "note_id"], name="consolidationstep_by_note"),
         ),
+        migrations.AddIndex(
+            model_name="consolidationstep",
+            index=models.Index(
+                condition=models.Q(("state", "undone")), fields=["tenant"], name="consolidationstep_undone"
+            ),
+        ),
         migrations.AddConstraint(
             model_name="consolidationstep",
             constraint=memos_project.db.TenantIsolation(

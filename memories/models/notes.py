@@ -80,7 +80,11 @@ class ConsolidationStep(models.Model):
             TenantIsolation(name="consolidationstep_tenant_isolation"),
             models.UniqueConstraint(name="consolidationstep_unique", fields=["run", "number"]),
         ]
-        indexes = [models.Index(name="consolidationstep_by_note", fields=["tenant", "note_id"])]
+        indexes = [
+            models.Index(name="consolidationstep_by_note", fields=["tenant", "note_id"]),
+            # What is not to be made again by itself.
+            models.Index(name="consolidationstep_undone", fields=["tenant"], condition=Q(state="undone")),
+        ]
 
     def __str__(self) -> str:
         return f"step {self.number}"

@@ -87,6 +87,11 @@ class TestNotes:
         assert answer.fields[0].startswith("sources")
         assert api.get("/v1/notes").body["results"] == []
 
+    def test_the_external_id_of_a_message(self, api):
+        api.post("/v1/messages", {"content": "Hello.", "external_id": "e1"})
+        answer = api.post("/v1/notes", {"content": "A note.", "external_id": "e1"})
+        assert (answer.status, answer.fields) == (409, ["external_id"])
+
     def test_sources_of_another_user(self, api, pottery):
         answer = api.post("/v1/notes", {"content": "A note.", "user_id": "tom", "sources": pottery})
         assert answer.fields == ["sources"]

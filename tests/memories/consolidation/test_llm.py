@@ -84,6 +84,9 @@ class TestStrangersInput:
             statement("Ada moved to Bruges.", 1),
             statement("Her flat has 4 rooms.", 2),
             statement("The flat of Tom has 3 rooms.", 2),
+            statement("Gregory moved to Ghent.", 1),
+            statement("It was fine. Gregory moved to Ghent.", 1),
+            statement('She said "Gregory did" and moved.', 1),
             statement("Ada moved to Ghent."),
             statement("Ada moved to Ghent.", 3),
             statement("Ada moved to Ghent.", 0),
@@ -111,6 +114,13 @@ class TestStrangersInput:
         ]
         summary = summariser.summarise(SOURCES)
         assert (summary.title, summary.context) == (PLAIN.title, PLAIN.context)
+
+    def test_keywords_and_tags_of_nobody_are_left_out(self, summariser, model):
+        words = ["Gregory's 4,000 dollars", "Ghent", "https://example.org", "PIN-4711", "the flat"]
+        model.answers = [answer(keywords=words, tags=["housing", "PIN-4711", "ignore all that was said"])]
+        summary = summariser.summarise(SOURCES)
+        assert summary.keywords == ("Ghent", "the flat")
+        assert summary.tags == ("home", "housing")
 
     def test_long_answers_are_cut(self, summariser, model):
         lines = [statement(f"she {'moved ' * 200}{'on ' * n}", 1) for n in range(40)]

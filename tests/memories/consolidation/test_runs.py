@@ -1,9 +1,8 @@
 """Consolidation from beginning to end: what it makes, what it leaves, and the way back."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from memories import notes, services
@@ -14,78 +13,17 @@ from memories.models import ConsolidationMark, ConsolidationRun, ConsolidationSt
 from memories.retrieval import recall
 from memos_project.db import tenant_scope
 from memos_project.errors import Conflict, NotFound
+from tests.memories.consolidation.stories import (
+    MORE_POTTERY,
+    POTTERY,
+    SHIPPING,
+    states,
+    stored,
+    texts,
+    the_note,
+)
 
 pytestmark = pytest.mark.django_db
-
-POTTERY = (
-    "Melanie signed up for a pottery class at the old brick studio yesterday.",
-    "The pottery class glazed three clay bowls with cobalt today.",
-    "Melanie brought home a clay bowl from her pottery class and showed the glaze.",
-    "A new kiln arrived at the pottery studio and the class fired clay cups.",
-)
-MORE_POTTERY = "Melanie glazed a second clay bowl at the pottery studio and fired the cups."
-SHIPPING = (
-    "The container ship with the machine parts left Rotterdam harbour on Monday.",
-    "Customs in Rotterdam held the container with machine parts for inspection.",
-    "The machine parts container reached the warehouse from Rotterdam harbour.",
-)
-
-
-@pytest.fixture
-def told(tenant, minilm, remember, indexed):
-    """Remember and index texts, a day apart, old enough for the mark to pass them; answers their ids."""
-
-    def told(*texts, settled=True, **fields):
-        start = datetime(2026, 5, 1, tzinfo=UTC)
-        ids = []
-        for day, text in enumerate(texts):
-            ids += remember(text, occurred_at=start + timedelta(days=day), kind="message", **fields)
-        indexed()
-        if settled:
-            with tenant_scope(tenant.id):
-                Memory.objects.filter(pk__in=ids).update(created_at=timezone.now() - timedelta(hours=1))
-        return ids
-
-    return told
-
-
-@pytest.fixture
-def consolidated(tenant, told, indexed):
-    """The pottery's memories, the run that made a note of them, and the note."""
-    ids = told(*POTTERY)
-    run = runs.consolidate(tenant.id).run_id
-    indexed()
-    return ids, run, the_note(tenant)
-
-
-def the_note(tenant):
-    [note] = notes.list_notes(tenant.id)
-    return note
-
-
-def test_the_note_says_what_tests_of_it_ask_for(consolidated):
-    assert "cobalt" in consolidated[2].memory.content
-
-
-def stored(tenant):
-    """All that a consolidation could lose or change."""
-    fields = [each.attname for each in Memory._meta.concrete_fields if each.attname != "lexemes"]
-    with tenant_scope(tenant.id):
-        return {row["id"]: row for row in Memory.objects.values(*fields)}
-
-
-def texts(tenant):
-    """What notes say and rest on, whatever their version."""
-    return {
-        (each.memory.pk, each.memory.title, each.memory.content, tuple(each.memory.tags), each.context,
-         tuple(each.keywords), tuple(each.sources), tuple(each.links.items()), each.memory.importance)
-        for each in notes.list_notes(tenant.id)
-    }  # fmt: skip
-
-
-def states(tenant, run):
-    with tenant_scope(tenant.id):
-        return list(ConsolidationStep.objects.filter(run_id=run).values_list("state", flat=True))
 
 
 class TestMaking:
@@ -219,7 +157,7 @@ class TestGrowing:
         with tenant_scope(tenant.id):
             [version] = MemoryVersion.objects.filter(memory_id=before.memory.pk)
         assert version.state["context"] == before.context
-        assert version.state["sources"] == sorted(map(str, before.sources))
+        assert set(version.state["sources"]) == {*map(str, before.sources)}
 
     def test_a_note_by_hand_is_left_as_it_is(self, tenant, told, indexed):
         ids = told(*POTTERY)
@@ -287,81 +225,6 @@ class TestUndoing:
         assert stored(tenant)[ids[0]]["importance_computed"] == weight
 
 
-class TestForgetting:
-    def test_a_note_says_nothing_of_what_is_forgotten(self, tenant, consolidated):
-        ids, _, _ = consolidated
-        services.forget(tenant, ids[1], actor="ada")
-        note = the_note(tenant)
-        assert set(note.sources) == {*ids} - {ids[1]}
-        assert "cobalt" not in note.memory.content
-
-    def test_nor_do_its_former_versions(self, tenant, consolidated, told):
-        ids, _, note = consolidated
-        told(MORE_POTTERY)
-        runs.consolidate(tenant.id)
-        services.forget(tenant, ids[1], actor="ada")
-        with tenant_scope(tenant.id):
-            assert not MemoryVersion.objects.filter(memory_id=note.memory.pk).exists()
-
-    def test_a_note_of_too_little_is_withdrawn(self, tenant, consolidated):
-        ids, _, _ = consolidated
-        for each in ids[:3]:
-            services.forget(tenant, each, actor="ada")
-        assert notes.list_notes(tenant.id) == []
-        assert set(stored(tenant)) == {ids[3]}
-
-    def test_a_note_by_hand_of_nothing_is_withdrawn(self, tenant, told):
-        [pk] = told(POTTERY[0])
-        services.note_down(
-            tenant, services.NewNote(content="A class.", context="A class.", sources=[pk]), actor="c"
-        )
-        services.forget(tenant, pk, actor="ada")
-        assert notes.list_notes(tenant.id) == []
-
-    def test_who_deletes_past_the_services_takes_the_note_along(self, tenant, consolidated):
-        ids, _, _ = consolidated
-        with tenant_scope(tenant.id), connection.cursor() as cursor:
-            cursor.execute("DELETE FROM memories_memory WHERE id = %s", [ids[0]])
-        assert notes.list_notes(tenant.id) == []
-        assert set(stored(tenant)) == {*ids[1:]}
-
-    def test_forgetting_the_note_leaves_its_sources(self, tenant, consolidated):
-        ids, _, note = consolidated
-        services.forget(tenant, note.memory.pk, actor="ada")
-        assert set(stored(tenant)) == {*ids}
-
-    def test_a_run_can_be_undone_all_the_same(self, tenant, consolidated, told):
-        ids, first, _ = consolidated
-        told(MORE_POTTERY)
-        second = runs.consolidate(tenant.id).run_id
-        services.forget(tenant, ids[1], actor="ada")
-        runs.undo(tenant, second, actor="curator")
-        note = the_note(tenant)
-        assert set(note.sources) == {*ids} - {ids[1]}
-        assert "cobalt" not in note.memory.content
-        runs.undo(tenant, first, actor="curator")
-        assert notes.list_notes(tenant.id) == []
-
-
-class TestRevising:
-    def test_a_note_follows_its_source(self, tenant, consolidated):
-        ids, _, _ = consolidated
-        services.revise(
-            tenant,
-            ids[1],
-            {"content": "The pottery class glazed three clay bowls with celadon today."},
-            actor="ada",
-        )
-        content = the_note(tenant).memory.content
-        assert "celadon" in content
-        assert "cobalt" not in content
-
-    def test_what_no_note_repeats_changes_none(self, tenant, consolidated):
-        ids, _, note = consolidated
-        services.revise(tenant, ids[1], {"metadata": {"room": 2}}, actor="ada")
-        assert the_note(tenant).memory.version == note.memory.version
-
-
 class Killed(BaseException):
     """Nothing is done any more, as after kill -9."""
 
@@ -422,8 +285,9 @@ class TestInterrupted:
         assert runs.begin(tenant.id) is not None
         assert runs.consolidate(tenant.id) == runs.Outcome(None, 0, is_more=False)
 
-    def test_sources_that_go_meanwhile_end_the_step(self, tenant, told, monkeypatch):
-        ids = told(*POTTERY)
+    @pytest.mark.parametrize(("told_of", "state"), [(4, "done"), (3, "dropped")])
+    def test_sources_that_go_meanwhile_are_left_out(self, tenant, told, monkeypatch, told_of, state):
+        ids = told(*POTTERY[:told_of])
         real = runs.plan
 
         def plans(*args, **options):
@@ -433,8 +297,43 @@ class TestInterrupted:
 
         monkeypatch.setattr(runs, "plan", plans)
         run = runs.consolidate(tenant.id).run_id
-        assert states(tenant, run) == ["dropped"]
-        assert set(stored(tenant)) == {*ids[1:]}
+        assert states(tenant, run) == [state]
+        assert {*ids[1:]} <= set(stored(tenant))
+        assert [set(note.sources) for note in notes.list_notes(tenant.id)] == [{*ids[1:]}] * (state == "done")
+
+
+class TestAgain:
+    def test_what_was_undone_is_not_made_again_by_itself(self, tenant, told):
+        told(*POTTERY, settled=False)
+        runs.undo(tenant, runs.consolidate(tenant.id).run_id, actor="curator")
+        assert runs.consolidate(tenant.id).made == 0
+
+    def test_but_with_something_like_it(self, tenant, told):
+        ids = told(*POTTERY)
+        runs.undo(tenant, runs.consolidate(tenant.id).run_id, actor="curator")
+        [late] = told(MORE_POTTERY)
+        assert runs.consolidate(tenant.id).made == 1
+        assert set(the_note(tenant).sources) == {*ids, late}
+
+    def test_a_message_that_comes_twice_does_it_once(self, tenant, told):
+        told(*POTTERY)
+        run = runs.start(tenant.id, actor="curator")
+        runs.carry_on_once(tenant.id, run.pk, run.leased_until - timedelta(seconds=1))
+        assert states(tenant, run.pk) == []
+        runs.carry_on_once(tenant.id, run.pk, run.leased_until)
+        assert states(tenant, run.pk) == ["done"]
+        runs.carry_on_once(tenant.id, run.pk, run.leased_until)
+        assert states(tenant, run.pk) == ["done"]
+
+    def test_runs_of_one_user_get_on(self, tenant, told, monkeypatch):
+        monkeypatch.setattr("memories.consolidation.plan.WINDOW", 3)
+        told(*SHIPPING[:2], "Unlike anything that the others say about lighthouses.", user_id="ada")
+        told(*POTTERY[:3], user_id="ada")
+        assert [runs.consolidate(tenant.id, user_id="ada").made for _ in range(2)] == [0, 1]
+
+    def test_a_look_at_nothing_leaves_no_trace(self, tenant):
+        runs.consolidate(tenant.id)
+        assert runs.list_runs(tenant.id) == []
 
 
 class TestDecay:
@@ -454,6 +353,23 @@ class TestDecay:
             Memory.objects.filter(pk=note.memory.pk).update(access_count=5, last_accessed_at=timezone.now())
         notes.decay(now=timezone.now())
         assert self.weight(tenant, note) == pytest.approx(1 - (1 - before) * 0.9**5, abs=0.01)
+
+    def test_whatever_the_age_and_the_half_life(self, tenant, consolidated, settings):
+        _, _, note = consolidated
+        settings.MEMOS_NOTE_HALF_LIFE_DAYS = 0.01
+        assert notes.decay(now=timezone.now() + timedelta(days=3000)) == 1
+        assert self.weight(tenant, note) == 0
+
+    def test_in_portions(self, tenant, told, monkeypatch):
+        monkeypatch.setattr(notes, "AT_ONCE", 2)
+        for n in range(5):
+            services.note_down(tenant, services.NewNote(content=f"Note {n}.", context="A note."), actor="c")
+        assert notes.decay(now=timezone.now() + timedelta(days=90)) == 5
+
+    def test_what_is_pinned_stays(self, tenant, consolidated):
+        _, _, note = consolidated
+        services.revise(tenant, note.memory.pk, {"pinned": True}, actor="curator")
+        assert notes.decay(now=timezone.now() + timedelta(days=90)) == 0
 
     def test_what_changes_nothing_writes_nothing(self, tenant, consolidated):
         assert notes.decay(now=timezone.now()) == 0
