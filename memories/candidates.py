@@ -18,6 +18,7 @@ from pgvector import HalfVector
 from psycopg.types.json import Jsonb
 
 from memories.found import Found, Words, found_in
+from memories.models import CONSOLIDATION, Memory
 from memories.ranking import Profile, saturation
 from memories.scopes import SearchScope
 from memories.vectors import Neighbour, Vector
@@ -65,6 +66,7 @@ LIVE = (
     "(m.expires_at IS NULL OR m.expires_at > now()) AND (m.valid_to IS NULL OR m.valid_to > now())"
     " AND m.superseded_by_id IS NULL"
 )
+FIRST_HAND = f"NOT (m.kind = '{Memory.Kind.NOTE}' AND m.agent_id = '{CONSOLIDATION}')"
 CONDITIONS: dict[str, str] = {
     # The hash leads into the index, the name decides.
     "user_id": "m.owner = hashtextextended(%(user_id)s, 0) AND m.user_id = %(user_id)s",
@@ -120,6 +122,12 @@ class Search:
     wanted: int = 10
     by_name: bool = False
     """Whether the filters are so narrow that their rows are listed first."""
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """What a memory must fulfil. Notes that consolidation made are found by who asks for their kind or tier."""
+        asked = self.filters.kinds or self.filters.tiers
+        return (LIVE, *(() if asked else (FIRST_HAND,)), *conditions(self.filters))
 
     @property
     def narrowed(self) -> bool:
@@ -181,7 +189,7 @@ def linked(search: Search, found: Found, best: Sequence[UUID]) -> Found:
         return found
     sql = linked_statement(
         scoped=search.filters.user_id is not None,
-        conditions=(LIVE, *conditions(search.filters)),
+        conditions=search.conditions,
         model_id=search.model_id,
         dimensions=search.dimensions,
         linked=search.profile.linked,
@@ -208,7 +216,7 @@ def _ask_words(search: Search) -> Callable[[], Words]:
     sql = words_statement(
         way=search.way,
         scoped=search.filters.user_id is not None,
-        conditions=(LIVE, *conditions(search.filters)),
+        conditions=search.conditions,
         candidates=_enough(search.wanted),
     )
     k1, b = saturation(search.profile, TYPICAL_LENGTH)
@@ -229,7 +237,7 @@ def _pool(search: Search, words: Words) -> Found:
     sql = pool_statement(
         vectors=search.vector_way,
         scoped=search.filters.user_id is not None,
-        conditions=(LIVE, *conditions(search.filters)),
+        conditions=search.conditions,
         model_id=search.model_id,
         dimensions=search.dimensions,
         candidates=_enough(search.wanted),

@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 
 from memories.consolidation import ExtractiveSummariser, Source, Summary
 from memories.consolidation.clusters import centred, common
-from memories.models import AuditEntry, Memory, MemoryVersion, Note, NoteLink, NoteSource
+from memories.models import CONSOLIDATION, AuditEntry, Memory, MemoryVersion, Note, NoteLink, NoteSource
 from memories.retrieval import active_model
 from memories.revisions import level_later, write_revision
 from memos_project.db import fetch_prepared, tenant_scope
@@ -24,7 +24,7 @@ from memos_project.errors import Conflict, NotFound
 from memos_project.tenancy.callers import TenantInfo
 from memos_project.tenancy.models import Tenant
 
-ACTOR = "consolidation"
+ACTOR = CONSOLIDATION
 # What may go by itself is not repeated elsewhere.
 LASTING = {"superseded_by": None, "valid_to": None, "expires_at": None}
 # A note that was made of memories says nothing of its own about fewer.
@@ -217,7 +217,9 @@ def restore(tenant: TenantInfo, memory: Memory, version: int) -> bool:
     state: dict[str, Any] = {}
     for each in sorted(kept, reverse=True):
         state |= kept[each]
-    changes: dict[str, Any] = {name: state[name] for name in ("title", "content", "tags", "occurred_at") if name in state}
+    changes: dict[str, Any] = {
+        name: state[name] for name in ("title", "content", "tags", "occurred_at") if name in state
+    }
     if "occurred_at" in changes:
         changes["occurred_at"] = datetime.fromisoformat(changes["occurred_at"])
     _revised(tenant, memory, changes)

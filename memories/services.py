@@ -141,6 +141,7 @@ class NewNote:
     context: str
     title: str = ""
     user_id: str = ""
+    agent_id: str = ""
     keywords: Sequence[str] = ()
     tags: Sequence[str] = ()
     sources: Sequence[UUID] = ()
@@ -163,6 +164,7 @@ def note_down(tenant: TenantInfo, item: NewNote, *, actor: str) -> Remembered:
             kind=Memory.Kind.NOTE,
             tier=Memory.Tier.SEMANTIC,
             user_id=item.user_id,
+            agent_id=item.agent_id,
             role=Memory.Role.SYSTEM,
             tags=item.tags,
             importance=item.importance,

@@ -70,6 +70,7 @@ def _make(tenant: TenantInfo, run: Run, step: Step, sources: Sequence[Memory], s
         context=summary.context,
         title=summary.title,
         user_id=sources[0].user_id,
+        agent_id=notes.ACTOR,
         keywords=summary.keywords,
         tags=summary.tags,
         sources=[each.pk for each in sources],

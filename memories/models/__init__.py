@@ -16,6 +16,7 @@ from memories.models.indexes import (
 )
 from memories.models.memory import AuditEntry, Conversation, Memory, MemoryQuerySet, MemoryVersion
 from memories.models.notes import (
+    CONSOLIDATION,
     ConsolidationMark,
     ConsolidationRun,
     ConsolidationStep,
@@ -25,6 +26,7 @@ from memories.models.notes import (
 )
 
 __all__ = [
+    "CONSOLIDATION",
     "AuditEntry",
     "CachedPrompt",
     "ChangeCount",

@@ -12,6 +12,9 @@ from memories.models.memory import Memory
 from memos_project.db import TenantIsolation, UuidV7
 from memos_project.tenancy.models import Tenant
 
+CONSOLIDATION = "consolidation"
+"""The agent and actor of notes that consolidation makes."""
+
 
 class ConsolidationRun(models.Model):
     """One look at what is new: what it made of it, so that it can be continued and undone."""

@@ -39,10 +39,24 @@ class TestMaking:
         assert "from 1 May 2026 to 4 May 2026" in note.context
         assert all(line in "\n".join(POTTERY) for line in note.memory.content.splitlines()[1:])
 
-    def test_a_note_is_found(self, tenant, consolidated):
+    @pytest.mark.parametrize("asked", [{"kinds": ("note",)}, {"tiers": (3,)}], ids=str)
+    def test_a_note_is_found_by_who_asks_for_notes(self, tenant, consolidated, asked):
         _, _, note = consolidated
-        query = Query(text="pottery class", filters=Filters(kinds=("note",)))
+        query = Query(text="pottery class", filters=Filters(**asked))
         assert [hit.memory.id for hit in recall(tenant, query).hits] == [note.memory.pk]
+
+    @pytest.mark.parametrize("mode", ["hybrid", "vector", "text"])
+    def test_others_are_told_what_it_rests_on(self, tenant, consolidated, mode):
+        ids, _, _ = consolidated
+        assert {hit.memory.id for hit in recall(tenant, Query(text="pottery class", mode=mode)).hits} == {
+            *ids
+        }
+
+    def test_a_note_by_hand_is_found_by_all(self, tenant, minilm, indexed):
+        item = services.NewNote(content="The kiln is warm.", context="The kiln.")
+        note = services.note_down(tenant, item, actor="curator").id
+        indexed()
+        assert [hit.memory.id for hit in recall(tenant, Query(text="the kiln")).hits] == [note]
 
     def test_pleasantries_are_no_matter_for_a_note(self, tenant, told):
         told("Thanks, that means a lot!", "Thanks, it means a lot to me.", "Thank you, that means so much!")
