@@ -60,11 +60,12 @@ class Tie:
 
 @dataclass(frozen=True, slots=True)
 class Neighbourhood:
-    """The nearest first, the entity itself before all; ``is_cut`` where a bound kept something out."""
+    """The nearest first, the entity itself before all; ``is_cut`` where a bound kept something out; parts that were missing."""
 
     nodes: list[Near]
     edges: list[Tie]
     is_cut: bool
+    degraded: list[str]
 
 
 def around(
@@ -87,6 +88,7 @@ def around(
         nodes=sorted(nodes.values(), key=lambda each: each.depth),
         edges=[each for each in ties if ended or not each.is_ended],
         is_cut=found.is_cut or any(each.id not in nodes for each in past),
+        degraded=found.degraded,
     )
 
 
@@ -112,7 +114,7 @@ def _ties(tenant_id: UUID, nodes: Sequence[UUID]) -> list[Tie]:
         "functional": sorted(FUNCTIONAL),
         "read": READ,
     }
-    with tenant_scope(tenant_id, pipelined=True):
+    with queries.answering(tenant_id):
         rows = fetch_prepared(TIES, params)
     said: dict[tuple[UUID, str, UUID], list[tuple[float, UUID | None, datetime, datetime | None]]] = {}
     for subject, predicate, object_, *rest in rows:

@@ -1,29 +1,41 @@
 """The read path of the graph: entities, what holds of them at a moment, and what was known of it at another."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.conf import settings
+from django.db import OperationalError
 from django.db.models import Q
 from django.utils import timezone
+from psycopg.errors import QueryCanceled
 
 from graph.extraction import FUNCTIONAL
 from graph.models import Doubt, Relation
 from graph.names import likeness, normal, sounds
 from memos_project.db import fetch_prepared, send_prepared, tenant_scope
-from memos_project.errors import NotFound
+from memos_project.errors import NotFound, Unavailable
 
 # What was known at a moment, and which of it ends a relation: its denial, or of a thing that can be but one at a
-# time another one. Later is what begins later; what begins together, what was learned later.
-ENDED = """
-SELECT n.id, n.valid_from FROM graph_relation n
-WHERE n.subject_id = r.subject_id AND n.predicate = r.predicate AND n.tenant_id = %(tenant)s
-  AND n.learned_at <= %(known)s AND (n.unlearned_at IS NULL OR n.unlearned_at > %(known)s)
-  AND (n.valid_from, n.learned_at, n.id) > (r.valid_from, r.learned_at, r.id)
-  AND CASE WHEN n.negated THEN n.object_id = r.object_id
-           ELSE r.predicate = ANY(%(functional)s) AND n.object_id <> r.object_id END
-ORDER BY n.valid_from, n.learned_at, n.id LIMIT 1
+# time another one. Later is what begins later; what begins together, what was learned later. The two are asked for apart,
+# each by an index of its own.
+LATER = """
+n.tenant_id = %(tenant)s AND n.subject_id = r.subject_id AND n.predicate = r.predicate
+AND n.learned_at <= %(known)s AND (n.unlearned_at IS NULL OR n.unlearned_at > %(known)s)
+AND n.valid_from >= r.valid_from AND (n.valid_from, n.learned_at, n.id) > (r.valid_from, r.learned_at, r.id)
+"""
+ENDED = f"""
+SELECT e.id, e.valid_from FROM (
+    (SELECT n.id, n.valid_from, n.learned_at FROM graph_relation n
+     WHERE n.negated AND n.object_id = r.object_id AND {LATER}
+     ORDER BY n.valid_from, n.learned_at, n.id LIMIT 1)
+    UNION ALL
+    (SELECT n.id, n.valid_from, n.learned_at FROM graph_relation n
+     WHERE r.predicate = ANY(%(functional)s) AND NOT n.negated AND n.object_id <> r.object_id AND {LATER}
+     ORDER BY n.valid_from, n.learned_at, n.id LIMIT 1)
+) e ORDER BY e.valid_from, e.learned_at, e.id LIMIT 1
 """
 # Facts of an entity that are answered at once.
 MOST_FACTS = 1000
@@ -63,6 +75,22 @@ class Fact:
     valid_to: datetime | None
     learned_at: datetime
     superseded_by: UUID | None
+
+
+@contextmanager
+def answering(tenant_id: UUID) -> Iterator[None]:
+    """A transaction of the tenant in which no statement takes longer than a question to the graph may."""
+    most = {"statement_timeout": str(max(1, int(1000 * settings.MEMOS_GRAPH_TIMEOUT)))}
+    try:
+        with tenant_scope(tenant_id, settings=most, pipelined=True):
+            yield
+    except OperationalError as error:
+        if isinstance(error.__cause__, QueryCanceled):
+            raise Unavailable(
+                f"There is so much said of it that it took longer than {settings.MEMOS_GRAPH_TIMEOUT:g} s."
+                " Ask for one predicate, or for less."
+            ) from error
+        raise
 
 
 def timeline(
@@ -107,7 +135,7 @@ def _facts(
         "functional": sorted(FUNCTIONAL),
         "limit": limit,
     }
-    with tenant_scope(tenant_id, pipelined=True):
+    with answering(tenant_id):
         return [Fact(*row) for row in reversed(fetch_prepared(TIMELINE, params))]
 
 
@@ -126,7 +154,7 @@ def ends(tenant_id: UUID, relation_ids: Sequence[UUID]) -> dict[UUID, datetime |
         "known": timezone.now(),
         "functional": sorted(FUNCTIONAL),
     }
-    with tenant_scope(tenant_id, pipelined=True):
+    with answering(tenant_id):
         return dict(fetch_prepared(ENDS, params))
 
 

@@ -38,6 +38,8 @@ BEST = 10
 COMMON = 48
 LINKS = 300
 LOOKED = 128
+# How many things that the best mention are looked up, those that most of them share first: a book names thousands.
+ENTITIES = 256
 # Postings that a search in a large scope may read to choose its candidates.
 POSTINGS = 10_000
 # Up to how many rows a search may list by its filters.
@@ -313,6 +315,7 @@ def linked_statement(
         "{dimensions}": str(int(dimensions)),
         "{seeds}": "0",
         "{common}": str(COMMON),
+        "{entities}": str(ENTITIES),
         "{links}": str(LINKS),
         "{looked}": str(LOOKED),
         "{owned}": OWNED if scoped else "",

@@ -220,6 +220,10 @@ class NeighbourhoodOutput(serializers.Serializer[Any]):
     nodes = NearOutput(many=True, help_text="The nearest first.")
     edges = TieOutput(many=True, help_text="All that is said between them.")
     is_cut = serializers.BooleanField(help_text="Whether a limit kept something out.")
+    degraded = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="``graph`` where the graph store is down or behind, and PostgreSQL answered.",
+    )
 
 
 class NeighbourOutput(serializers.Serializer[Any]):

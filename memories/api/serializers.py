@@ -23,6 +23,9 @@ from memos_project.api.fields import (
 NAME = {"max_length": 200, "required": False, "allow_blank": True}
 
 
+MOST_TAGS = 100
+
+
 class ContentField(StrictCharField):
     """Text that says something."""
 
@@ -38,11 +41,13 @@ class ContentField(StrictCharField):
 
 class TagsField(serializers.ListField):
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(child=StrictCharField(max_length=100), max_length=100, **kwargs)
+        super().__init__(child=StrictCharField(max_length=100), max_length=MOST_TAGS, **kwargs)
 
     def to_internal_value(self, data: Any) -> list[str]:
         if not isinstance(data, list):
             self.fail("not_a_list", input_type=type(data).__name__)
+        if len(data) > MOST_TAGS:  # as they came: the limit is promised before equal ones are one
+            self.fail("max_length", max_length=MOST_TAGS)
         return list(dict.fromkeys(super().to_internal_value(data)))
 
 

@@ -47,7 +47,7 @@ WRONG = {
     "title": [None, 1, "x" * 501, "\x00"],
     "category": [None, 1, "x" * 201],
     "external_id": [1, "", "x" * 201, "a\x00", []],
-    "tags": [None, "red", {}, [1], [None], [[]], ["x" * 101], ["\x00"], [str(n) for n in range(101)], [""]],
+    "tags": [None, "red", {}, [1], [None], [[]], ["x" * 101], ["\x00"], [str(n) for n in range(101)], ["a"] * 101, [""]],
     "metadata": [None, [], "x", 1, {"a": "\x00"}, {"a\x00": 1}, deep(17), {"k": "x" * 66_000}],
     "importance": [-0.01, 1.01, "high", "0.5", True, [], 1e999],
     "occurred_at": ["yesterday", 1, "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "0000-01-01T00:00:00Z", "10000-01-01T00:00:00Z",

@@ -5,7 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from graph import services
+from graph import queries, services
+from graph.models import Entity
 from graph.services import Source
 from memos_project.db import tenant_scope
 from tests.factories import saying, statement
@@ -178,3 +179,17 @@ class TestMerging:
         assert other_api.post(path, {"names": ["Ada Lovelace"]}).status == 404
         assert api.post(f"/v1/splits/{uuid4()}/undo", None).status == 404
         assert api.post(f"/v1/doubts/{uuid4()}", {"same": "perhaps"}).fields == ["same"]
+
+
+class TestTimeLimit:
+    """Whatever is said of one thing, nobody waits for all of it."""
+
+    @pytest.mark.parametrize("path", ["timeline", "facts", "neighbourhood?ended=true"])
+    def test_is_told(self, api, tenant, settings, monkeypatch, path):
+        with tenant_scope(tenant.id):
+            entity = Entity.objects.create(tenant_id=tenant.id, kind="person", name="Ada")
+        settings.MEMOS_GRAPH_TIMEOUT = 0.05
+        monkeypatch.setattr(queries, "TIMELINE", "SELECT pg_sleep(5)")
+        answer = api.get(f"/v1/entities/{entity.pk}/{path}")
+        assert answer.status == 503
+        assert "0.05 s" in answer.body["detail"]

@@ -4,7 +4,7 @@
 WITH shared AS MATERIALIZED (
     SELECT m.entity_id, count(DISTINCT m.memory_id)::float8 AS times
     FROM graph_mention m WHERE m.tenant_id = %(tenant)s AND m.memory_id = ANY(%(best)s::uuid[])
-    GROUP BY m.entity_id
+    GROUP BY m.entity_id ORDER BY times DESC, m.entity_id LIMIT {entities}
 ), spoken AS MATERIALIZED (
     SELECT s.entity_id, s.times, n.memory_id
     FROM shared s
