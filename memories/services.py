@@ -18,7 +18,7 @@ from memories.models import AuditEntry, IndexJob, Memory, Note
 from memories.revisions import hash_of, level_later, write_revision
 from memos_project.db import fetch_prepared, tenant_scope
 from memos_project.encoding import to_json
-from memos_project.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
+from memos_project.errors import Conflict, NotFound, PreconditionFailed
 from memos_project.tenancy.callers import TenantInfo
 
 # What notes repeat of a memory.
@@ -153,7 +153,7 @@ class NewNote:
 def note_down(tenant: TenantInfo, item: NewNote, *, actor: str) -> Remembered:
     """Write a note that cites its sources and is linked to those like it.
 
-    Raises InvalidInput for sources that are not there, are notes, or are another user's.
+    Raises NotFound for a source that is not there, Conflict for one that is a note or another user's.
     """
     with tenant_scope(tenant.id):
         sources = notes.held(tenant.id, set(item.sources))
@@ -194,9 +194,9 @@ def _check_sources(item: NewNote, sources: Sequence[Memory]) -> None:
     found = {each.pk: each for each in sources}
     for each in item.sources:
         if each not in found:
-            raise InvalidInput(f"There is no memory {each}.", field="sources")
+            raise NotFound(f"There is no memory {each}.", field="sources")
         if found[each].kind == Memory.Kind.NOTE or found[each].user_id != item.user_id:
-            raise InvalidInput(f"{each} is a note, or another user's.", field="sources")
+            raise Conflict(f"{each} is a note, or another user's.", field="sources")
 
 
 def _row(tenant: TenantInfo, item: NewMemory, place: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from tests.factories import Api, make_key
 
 pytestmark = pytest.mark.django_db
 
+UNKNOWN = "01a20056-1646-73a1-a5cb-8d4f7b0830cb"
 POTTERY = (
     "Melanie signed up for a pottery class at the old brick studio yesterday.",
     "The pottery class glazed three clay bowls with cobalt today.",
@@ -80,10 +81,10 @@ class TestNotes:
     def test_a_memory_of_another_kind_is_none(self, api, pottery):
         assert api.get(f"/v1/notes/{pottery[0]}").status == 404
 
-    @pytest.mark.parametrize("bad", [["01a20056-1646-73a1-a5cb-8d4f7b0830cb"], "x", ["x"], [1]], ids=str)
+    @pytest.mark.parametrize("bad", [[UNKNOWN], "x", ["x"], [1]], ids=str)
     def test_sources_that_are_none(self, api, bad):
         answer = api.post("/v1/notes", {"content": "A note.", "sources": bad})
-        assert answer.status in (400, 422)
+        assert answer.status == (404 if bad[0] == UNKNOWN else 400)
         assert answer.fields[0].startswith("sources")
         assert api.get("/v1/notes").body["results"] == []
 
