@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -120,14 +120,15 @@ def _value(value: Any, type_: type, field: str) -> Any:
             and (moment := parse_datetime(value))
             and moment.tzinfo
         ):
-            return moment
+            # PostgreSQL knows no offset of 16 hours or more.
+            return moment.astimezone(UTC)
         # JSON knows one sort of number: 60.0 is as whole as 60.
         if type_ is int and type(value) in (int, float) and value == value // 1 and abs(value) < 2**62:
             return int(value)
         if type_ is str and isinstance(value, str) and len(value) <= 1000 and "\0" not in value:
             value.encode()
             return value
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     expected = {
         UUID: "An id",

@@ -3,6 +3,7 @@
 import math
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import orjson
 from drf_spectacular.utils import extend_schema_field
@@ -21,6 +22,15 @@ class StrictCharField(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class StrictUUIDField(serializers.UUIDField):
+    """Text only; else a number would be an id too."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
         return super().to_internal_value(data)
 
 

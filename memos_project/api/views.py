@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, ClassVar
@@ -18,6 +19,7 @@ from memos_project.tenancy.callers import Caller, TenantInfo, find_tenant
 from memos_project.tenancy.idempotency import answer_once
 
 MAX_IDEMPOTENCY_KEY = 200
+IDEMPOTENCY_KEY = re.compile(f"[!-~]{{1,{MAX_IDEMPOTENCY_KEY}}}")
 
 
 class TenantView(APIView):
@@ -53,8 +55,10 @@ class TenantView(APIView):
         if key is None:
             status, body = act()
             return Response(body, status=status)
-        if not 0 < len(key) <= MAX_IDEMPOTENCY_KEY or not key.isprintable():
-            raise InvalidInput(f"1 to {MAX_IDEMPOTENCY_KEY} printable characters.", field="Idempotency-Key")
+        if not IDEMPOTENCY_KEY.fullmatch(key):
+            raise InvalidInput(
+                f"1 to {MAX_IDEMPOTENCY_KEY} printable characters of ASCII.", field="Idempotency-Key"
+            )
         request = self.request
         said = b"\n".join(
             [str(request.method).encode(), request.get_full_path().encode(), request._request.body]

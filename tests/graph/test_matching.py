@@ -74,6 +74,11 @@ class TestInjection:
         for name in ("id", "memories", "created_at"):
             assert ask(api, filters={name: said}).fields == [f"filters.{name}"]
 
+    def test_any_time_zone(self, api):
+        for moment in ("2020-01-01T00:00:00+22:14", "1668-04-09T13:08:30-22:53"):
+            for said in (moment, {"in": [moment]}):
+                assert ask(api, filters={"created_at": said}).status == 200
+
     def test_a_number_without_a_fraction_is_whole(self, api):
         assert ask(api, filters={"memories": 60.0}).status == 200
 
@@ -91,6 +96,7 @@ class TestInjection:
             ({"memories": True}, "filters.memories"),
             ({"memories": 1.5}, "filters.memories"),
             ({"created_at": "2020-01-01"}, "filters.created_at"),
+            ({"created_at": "0001-01-01T00:00:00+14:00"}, "filters.created_at"),
             ([], "filters"),
         ],
     )

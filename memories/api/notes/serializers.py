@@ -6,7 +6,13 @@ from rest_framework import serializers
 
 from memories.api.serializers import NAME, ContentField, TagsField
 from memories.models import ConsolidationRun, ConsolidationStep, Note
-from memos_project.api.fields import CursorField, StrictBooleanField, StrictCharField, StrictFloatField
+from memos_project.api.fields import (
+    CursorField,
+    StrictBooleanField,
+    StrictCharField,
+    StrictFloatField,
+    StrictUUIDField,
+)
 
 MOST_SOURCES = 100
 
@@ -28,7 +34,7 @@ class NoteInput(serializers.Serializer[Any]):
     keywords = WordsField(required=False)
     tags = TagsField(required=False)
     sources = serializers.ListField(
-        child=serializers.UUIDField(), max_length=MOST_SOURCES, required=False,
+        child=StrictUUIDField(), max_length=MOST_SOURCES, required=False,
         help_text="Memories of the same user that it rests on; it goes with them.",
     )  # fmt: skip
     importance = StrictFloatField(min_value=0, max_value=1, required=False, allow_null=True)
