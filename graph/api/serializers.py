@@ -20,6 +20,7 @@ from memos_project.api.fields import (
     StrictBooleanField,
     StrictCharField,
     StrictIntegerField,
+    StrictUUIDField,
 )
 
 
@@ -99,7 +100,7 @@ class EndInput(serializers.Serializer[Any]):
 
 
 class MergeInput(serializers.Serializer[Any]):
-    other = serializers.UUIDField(help_text="The entity that goes into this one.")
+    other = StrictUUIDField(help_text="The entity that goes into this one.")
 
 
 class MergeOutput(serializers.Serializer[Any]):
