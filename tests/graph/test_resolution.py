@@ -665,6 +665,55 @@ class TestForgotten:
         assert {row.name for row in rows(Entity)} == {"Annabel", "Ben", "Cleo"}
         assert named("Annabel") == [annabel]
 
+    def test_nor_does_one_whose_names_were_split_since(self, tenant, say, rows, named):
+        say("Anna", "Ben")
+        first, second = say("Cleo", "Ben"), say("Dora", "Ben")
+        anna, cleo, dora = named("Anna", "Cleo", "Dora")
+        merging.merge(tenant.id, cleo, dora, actor="ann")
+        outer = merging.merge(tenant.id, anna, cleo, actor="ann")
+        merging.split(tenant.id, anna, ["Cleo"], actor="ann")
+        memories.forget(tenant, first, actor="test")
+        assert [row.dropped["name"] for row in rows(Merge)] == ["Dora", "Dora"]
+        merging.undo_merge(tenant.id, outer.pk, actor="ann")
+        assert {row.name for row in rows(Entity)} == {"Anna", "Ben", "Dora"}
+        memories.forget(tenant, second, actor="test")
+        assert [row.dropped for row in rows(Merge)] == [{"id": str(cleo)}]  # of the one that was undone
+
+    def test_nor_one_of_a_name_that_goes_in_any_other_way(self, tenant, rows, named):
+        anna, cleo, dora = named("Anna", "Cleo", "Dora")
+        merging.merge(tenant.id, cleo, dora, actor="ann")
+        merging.merge(tenant.id, anna, cleo, actor="ann")
+        made = merging.split(tenant.id, anna, ["Cleo"], actor="ann").made_id
+        with tenant_scope(tenant.id):
+            Entity.objects.filter(pk=made).delete()
+        assert [row.dropped["name"] for row in rows(Merge)] == ["Dora", "Dora"]
+        with tenant_scope(tenant.id):
+            Entity.objects.filter(pk=anna).delete()
+        assert rows(Merge) == []
+
+    @pytest.mark.django_db(transaction=True)
+    def test_nor_where_its_names_go_at_once(self, tenant, rows, named):
+        anna, cleo, dora = named("Anna", "Cleo", "Dora")
+        merging.merge(tenant.id, cleo, dora, actor="ann")
+        merging.merge(tenant.id, anna, cleo, actor="ann")
+        made = merging.split(tenant.id, anna, ["Cleo"], actor="ann").made_id
+
+        def remove() -> None:
+            try:
+                with tenant_scope(tenant.id):
+                    Entity.objects.filter(pk=anna).delete()
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(1) as pool:
+            with tenant_scope(tenant.id):
+                Entity.objects.filter(pk=made).delete()
+                removing = pool.submit(remove)
+                with pytest.raises(TimeoutError):
+                    removing.result(0.3)
+            removing.result(10)
+        assert rows(Merge) == []
+
     def test_not_a_name_that_a_curator_gave(self, tenant, say, rows, named):
         first = say("Anna", "Ben")
         say("Annabel", "Ben")
