@@ -92,8 +92,8 @@ def undo_merge(tenant_id: UUID, merge_id: UUID, *, actor: str) -> Entity:
 def split(tenant_id: UUID, entity_id: UUID, names: Sequence[str], *, actor: str) -> Split:
     """Make an entity of its own of some of an entity's names, with all that is said under them.
 
-    That the two are different is settled by it. Raises NotFound, InvalidInput for what is none of its names, Conflict
-    where none would be left.
+    That the two are different is settled by it. Raises NotFound, InvalidInput for none or for what is none of its names,
+    Conflict where none would be left.
     """
     with tenant_scope(tenant_id):
         take_turns(tenant_id)
@@ -164,6 +164,8 @@ def decide(tenant_id: UUID, doubt_id: UUID, *, same: bool, actor: str) -> Merge 
 
 def _chosen(own: Collection[EntityName], names: Sequence[str]) -> list[EntityName]:
     """Those of its own names that are named, some but not all of them."""
+    if not names:
+        raise InvalidInput("One of its names at least.", field="names")
     wanted = [normal(name) for name in names]
     known = {each.normal for each in own}
     for number, name in enumerate(wanted):

@@ -532,6 +532,7 @@ class TestSplit:
             (tenant, two, ["Ada", "Countess"], Conflict),
             (tenant, two, ["Ada", "Ben"], InvalidInput),
             (tenant, two, ["?"], InvalidInput),
+            (tenant, two, [], InvalidInput),
             (tenant, uuid4(), ["Ada"], NotFound),
             (other_tenant, two, ["Ada"], NotFound),
         ):
