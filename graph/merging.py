@@ -30,7 +30,7 @@ DROP = "SELECT graph_drop_unspoken(%(entities)s::uuid[])::text"
 def merge(tenant_id: UUID, kept_id: UUID, dropped_id: UUID, *, actor: str) -> Merge:
     """Make two entities one.
 
-    Names, mentions, relations and open doubts of the dropped one are then the kept one's. Raises NotFound, Conflict for one
+    Names, mentions, relations and doubts of the dropped one, settled or not, are then the kept one's. Raises NotFound, Conflict for one
     and the same.
     """
     if kept_id == dropped_id:
@@ -92,8 +92,8 @@ def undo_merge(tenant_id: UUID, merge_id: UUID, *, actor: str) -> Entity:
 def split(tenant_id: UUID, entity_id: UUID, names: Sequence[str], *, actor: str) -> Split:
     """Make an entity of its own of some of an entity's names, with all that is said under them.
 
-    That the two are different is settled by it. Raises NotFound, InvalidInput for what is none of its names, Conflict
-    where none would be left.
+    That the two are different is settled by it. Raises NotFound, InvalidInput for none or for what is none of its names,
+    Conflict where none would be left.
     """
     with tenant_scope(tenant_id):
         take_turns(tenant_id)
@@ -116,7 +116,7 @@ def split(tenant_id: UUID, entity_id: UUID, names: Sequence[str], *, actor: str)
 
 
 def undo_split(tenant_id: UUID, split_id: UUID) -> Entity:
-    """Make one again what was split, with all that each has learned since.
+    """Make one again what was split, with all that each has learned since, and what a curator says of both.
 
     Raises NotFound, Conflict where it was undone before, or where one of the two is gone or was merged into another.
     """
@@ -131,14 +131,15 @@ def undo_split(tenant_id: UUID, split_id: UUID) -> Entity:
         rows = held(done.entity_id, done.made_id)
         if len(rows) < 2:
             raise Conflict("One of the two is gone, or was merged into another since; undo that first.")
-        entity = rows[done.entity_id]
-        _join(tenant_id, entity, rows[done.made_id])
+        entity, made = rows[done.entity_id], rows[done.made_id]
+        _join(tenant_id, entity, made)
+        if made.summary and entity.summary not in ("", made.summary):
+            Entity.objects.filter(pk=entity.pk).update(summary=f"{entity.summary}\n\n{made.summary}")
         for recorded, column in ((Merge, "kept_id"), (Split, "entity_id")):
             recorded._default_manager.filter(tenant_id=tenant_id, **{column: done.made_id}).update(
                 **{column: entity.pk}
             )
-        for former in EntityName.objects.filter(pk__in=[done.former_id or 0], entity_id=entity.pk):
-            Entity.objects.filter(pk=entity.pk).update(name=former.name)
+        _call_as_before(entity, done.former_id or 0)
         Split.objects.filter(pk=split_id).update(undone_at=timezone.now())
         return entity
 
@@ -164,6 +165,8 @@ def decide(tenant_id: UUID, doubt_id: UUID, *, same: bool, actor: str) -> Merge 
 
 def _chosen(own: Collection[EntityName], names: Sequence[str]) -> list[EntityName]:
     """Those of its own names that are named, some but not all of them."""
+    if not names:
+        raise InvalidInput("One of its names at least.", field="names")
     wanted = [normal(name) for name in names]
     known = {each.normal for each in own}
     for number, name in enumerate(wanted):
@@ -199,6 +202,14 @@ def _hand_over(names: Sequence[int], giver_id: UUID, taker_id: UUID) -> None:
         model._default_manager.filter(**{end: giver_id, f"{name}__in": names}).update(**{end: taker_id})
 
 
+def _call_as_before(entity: Entity, former_id: int) -> None:
+    """Call an entity by a name it has again, unless a curator gave it the one it is called by."""
+    names = EntityName.objects.filter(entity_id=entity.pk)
+    former = names.filter(pk=former_id).first()
+    if former and not names.filter(name=entity.name, given=True).exists():
+        Entity.objects.filter(pk=entity.pk).update(name=former.name)
+
+
 def _follow_merges(entity_id: UUID, made_id: UUID, names: Sequence[int]) -> None:
     """Have the merges whose names are all among the given ones be merges into the entity that has them now."""
     for each in Merge.objects.filter(kept_id=entity_id, undone_at=None):
@@ -208,6 +219,8 @@ def _follow_merges(entity_id: UUID, made_id: UUID, names: Sequence[int]) -> None
 
 def _settle_different(tenant_id: UUID, one_id: UUID, other_id: UUID, actor: str) -> None:
     one, other = sorted((one_id, other_id))
+    # A row anew: one that came with a merge goes when that is undone.
+    Doubt.objects.filter(one_id=one, other_id=other, state=Doubt.State.DIFFERENT).delete()
     decision = {"state": Doubt.State.DIFFERENT, "decided_by": actor}
     Doubt.objects.update_or_create(
         tenant_id=tenant_id, one_id=one, other_id=other,
@@ -233,26 +246,34 @@ def _doubts_of(entity_id: UUID) -> dict[UUID, Doubt]:
 
 
 def _move_doubts(tenant_id: UUID, dropped_id: UUID, kept_id: UUID) -> dict[str, list[Any]]:
-    """Ask of the kept entity what is asked of the dropped one; returns the doubts that went, and the ids of the new."""
+    """Hold of the kept entity what is asked or settled of the dropped one, where nothing is of itself.
+
+    Returns the doubts that went, and the ids of the new.
+    """
     own, gone = _doubts_of(kept_id).keys() | {kept_id}, _doubts_of(dropped_id)
-    asked = Doubt.objects.bulk_create(
+    moved = Doubt.objects.bulk_create(
         Doubt(
             tenant_id=tenant_id, one_id=min(kept_id, third_id), other_id=max(kept_id, third_id),
-            likeness=doubt.likeness, raised_at=doubt.raised_at,
+            likeness=doubt.likeness, raised_at=doubt.raised_at, state=doubt.state, decided_by=doubt.decided_by,
         )
         for third_id, doubt in gone.items()
-        if third_id not in own and doubt.state == Doubt.State.OPEN
+        if third_id not in own
     )  # fmt: skip
     Doubt.objects.filter(pk__in=[doubt.pk for doubt in gone.values()]).delete()
     return {
         "doubts": [doubt.snapshot() for doubt in gone.values()],
-        "asked": [str(each.pk) for each in asked],
+        "asked": [str(each.pk) for each in moved if each.state == Doubt.State.OPEN],
+        "settled": [str(each.pk) for each in moved if each.state != Doubt.State.OPEN],
     }
 
 
 def _part_doubts(tenant_id: UUID, moved: Mapping[str, Any]) -> None:
-    """Ask again what was asked before a merge, of the entities that are there, and no more what is open since."""
+    """Hold again what was asked or settled before a merge, of the entities that are there, and no more what came by it.
+
+    What was asked and is settled since stays.
+    """
     Doubt.objects.filter(pk__in=moved.get("asked", []), state=Doubt.State.OPEN).delete()
+    Doubt.objects.filter(pk__in=moved.get("settled", [])).delete()
     rows = [Doubt.restored(tenant_id, each) for each in moved.get("doubts", [])]
     there = Entity.objects.in_bulk({end for row in rows for end in (row.one_id, row.other_id)})
     Doubt.objects.bulk_create(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.safestring import mark_safe
 
 from graph import queries
+from graph.admin.fields import MomentField
 from graph.models import Relation
 from graph.neighbourhoods import MAX_DEPTH, Neighbourhood, Tie, around
 from graph.pictures import COLOURS, OTHER, draw_timeline
@@ -29,8 +30,8 @@ class ViewForm(forms.Form):
 
     depth = forms.IntegerField(min_value=1, max_value=MAX_DEPTH, required=False)
     ended = forms.BooleanField(required=False)
-    at = forms.DateTimeField(required=False)
-    known_at = forms.DateTimeField(required=False)
+    at = MomentField(required=False)
+    known_at = MomentField(required=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class View:
     def typed(self) -> dict[str, Any]:
         """As the fields of a page want it."""
         moments = {"at": self.at, "known_at": self.known_at}
-        written = {name: f"{each.astimezone(UTC):{LOCAL}}" if each else "" for name, each in moments.items()}
+        written = {name: f"{each:{LOCAL}}" if each else "" for name, each in moments.items()}
         return {"depth": self.depth, "ended": self.ended, **written}
 
 

@@ -135,7 +135,8 @@ class EntityAdmin(TenantRows):
         if not self.has_change_permission(request, entity):
             raise PermissionDenied
         names = queries.names_of(entity.tenant_id, entity_id)
-        chosen = {int(each) for each in request.POST.getlist("names") if each.isdecimal()}
+        asked = request.POST.getlist("names")
+        chosen = {each.pk for each in names if str(each.pk) in asked}
         if request.method == "POST":
             try:
                 wanted = [each.name for each in names if each.pk in chosen]

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from graph import queries, services
+from graph.admin.fields import MomentField
 from graph.admin.links import link
 from graph.extraction import PREDICATES
 from graph.models import Relation
@@ -45,7 +46,7 @@ class RelationChangeList(TenantChangeList):
 
 
 class EndForm(forms.Form):
-    at = forms.DateTimeField(required=False)
+    at = MomentField(required=False)
 
 
 @admin.register(Relation)
@@ -114,9 +115,14 @@ class RelationAdmin(ReadOnlyRows):
 
     @action(description="Confirm", permissions=["settle"])
     def confirm(self, request: HttpRequest, queryset: QuerySet[Relation]) -> None:
+        done = 0
         for relation_id in list(queryset.values_list("pk", flat=True)):
-            services.confirm_relation(tenant_of(request).id, relation_id, actor=actor_of(request))
-        messages.success(request, "Confirmed: certain as long as the memories say so.")
+            try:
+                services.confirm_relation(tenant_of(request).id, relation_id, actor=actor_of(request))
+                done += 1
+            except MemosError as error:
+                messages.warning(request, error.detail)
+        messages.success(request, f"{done} confirmed: certain as long as the memories say so.")
 
     @action(description="End what holds no more", permissions=["settle"])
     def end(self, request: HttpRequest, queryset: QuerySet[Relation]) -> HttpResponse | None:

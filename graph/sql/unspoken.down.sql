@@ -1,3 +1,5 @@
+DROP TRIGGER graph_name_gone ON graph_entityname;
+DROP FUNCTION graph_name_gone();
 CREATE OR REPLACE FUNCTION graph_mention_gone() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM graph_drop_unspoken(array(SELECT DISTINCT entity_id FROM old_rows));

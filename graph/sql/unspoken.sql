@@ -37,7 +37,7 @@ CREATE FUNCTION graph_call_by_spoken_name(entities uuid[]) RETURNS void LANGUAGE
 $$;
 
 -- A name goes with its last mention, unless a curator gave it or the entity has no other. Who waits for the lock in
--- graph_drop_unspoken has it here as well. The records of merges forget it too, and go with the last name they moved.
+-- graph_drop_unspoken has it here as well.
 CREATE FUNCTION graph_drop_unspoken_names(names bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     poorer uuid[];
@@ -53,31 +53,9 @@ BEGIN
         RETURNING n.entity_id
     )
     SELECT array_agg(DISTINCT entity_id) INTO poorer FROM gone;
-    IF poorer IS NULL THEN
-        RETURN;
+    IF poorer IS NOT NULL THEN
+        PERFORM graph_call_by_spoken_name(poorer);
     END IF;
-    PERFORM graph_call_by_spoken_name(poorer);
-    WITH RECURSIVE past AS (
-        SELECT m.id, m.tenant_id, m.dropped, m.moved
-        FROM graph_merge m JOIN graph_entity e ON m.kept_id = e.id AND m.tenant_id = e.tenant_id
-        WHERE e.id = ANY (poorer) AND m.undone_at IS NULL
-        UNION
-        SELECT m.id, m.tenant_id, m.dropped, m.moved
-        FROM graph_merge m JOIN past ON m.kept_id = (past.dropped ->> 'id')::uuid AND m.tenant_id = past.tenant_id
-        WHERE m.undone_at IS NULL
-    ), named AS (
-        SELECT past.id, past.dropped ->> 'name' AS name, most.name AS other
-        FROM past LEFT JOIN LATERAL (
-            SELECT n.name FROM jsonb_array_elements_text(past.moved -> 'names') had (id)
-            JOIN graph_entityname n ON n.id = had.id::bigint
-            ORDER BY n.name = past.dropped ->> 'name' DESC,
-                     (SELECT count(*) FROM graph_mention m WHERE m.name_id = n.id) DESC, n.id LIMIT 1
-        ) most ON true
-    ), empty AS (
-        DELETE FROM graph_merge m USING named WHERE m.id = named.id AND named.other IS NULL
-    )
-    UPDATE graph_merge m SET dropped = jsonb_set(m.dropped, '{name}', to_jsonb(named.other))
-    FROM named WHERE m.id = named.id AND named.other <> named.name;
 END
 $$;
 CREATE OR REPLACE FUNCTION graph_mention_gone() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -87,3 +65,39 @@ BEGIN
     RETURN NULL;
 END
 $$;
+-- Whichever way a name goes, the records of merges that moved it forget it, and go with the last name they moved: a split
+-- may have made it another entity's than the others. Who waits for the lock sees the names that went meanwhile.
+CREATE FUNCTION graph_name_gone() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    tellers uuid[];
+BEGIN
+    SELECT array_agg(past.id) INTO tellers FROM (
+        SELECT m.id FROM graph_merge m
+        WHERE m.tenant_id IN (SELECT tenant_id FROM old_rows) AND m.undone_at IS NULL AND EXISTS (
+            SELECT FROM jsonb_array_elements_text(m.moved -> 'names') had (id)
+            WHERE had.id::bigint IN (SELECT id FROM old_rows)
+        )
+        ORDER BY m.id FOR UPDATE
+    ) past;
+    IF tellers IS NULL THEN
+        RETURN NULL;
+    END IF;
+    WITH named AS (
+        SELECT past.id, past.dropped ->> 'name' AS name, most.name AS other
+        FROM graph_merge past LEFT JOIN LATERAL (
+            SELECT n.name FROM jsonb_array_elements_text(past.moved -> 'names') had (id)
+            JOIN graph_entityname n ON n.id = had.id::bigint
+            ORDER BY n.name = past.dropped ->> 'name' DESC,
+                     (SELECT count(*) FROM graph_mention m WHERE m.name_id = n.id) DESC, n.id LIMIT 1
+        ) most ON true
+        WHERE past.id = ANY (tellers) AND past.undone_at IS NULL
+    ), empty AS (
+        DELETE FROM graph_merge m USING named WHERE m.id = named.id AND named.other IS NULL
+    )
+    UPDATE graph_merge m SET dropped = jsonb_set(m.dropped, '{name}', to_jsonb(named.other))
+    FROM named WHERE m.id = named.id AND named.other <> named.name;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER graph_name_gone AFTER DELETE ON graph_entityname
+REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION graph_name_gone();

@@ -1,8 +1,10 @@
 """The graph's pages: who may see and do what."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 
 from graph import merging, queries, services
@@ -84,6 +86,22 @@ def test_what_is_around_an_entity_and_when(curator, tenant, known):
     assert curator.get(url("graph_entity_change", tenant.id)).status_code == 302
 
 
+@pytest.mark.parametrize("field", ["at", "known_at"])
+@pytest.mark.parametrize(
+    "moment",
+    ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:00-12:00", "0001-01-01T00:00", "9999-12-31T23:59"],
+)
+def test_a_moment_at_the_ends_of_the_calendar(curator, tenant, known, field, moment):
+    [ada] = queries.search(tenant.id, "Ada Lovelace", limit=1)
+    for page in ("graph_entity_change", "graph_entity_neighbourhood"):
+        assert curator.get(url(page, ada.id), {field: moment}).status_code == 200
+    with tenant_scope(tenant.id):
+        first = Relation.objects.order_by("pk")[0]
+    sent = {"action": "end", "_selected_action": [str(first.pk)], "confirmed": "1", "at": moment}
+    answer = curator.post(url("graph_relation_changelist"), sent)
+    assert "between the years 1 and 9999" in answer.content.decode()
+
+
 def test_of_another_tenant_nothing_is_drawn(curator, other_tenant, known):
     [ada] = queries.search(other_tenant.id, "Ada Lovelace", limit=1)
     assert curator.get(url("graph_entity_neighbourhood", ada.id)).status_code == 404
@@ -132,6 +150,27 @@ def test_relations_are_confirmed_and_ended(curator, tenant, known):
     assert "1 Jun 2024" in page
 
 
+def test_what_is_unlearned_while_it_is_confirmed(curator, tenant, known):
+    with tenant_scope(tenant.id):
+        first, second = Relation.objects.order_by("pk")
+
+    def confirm():
+        try:
+            return act(curator, "graph_relation_changelist", "confirm", first, second)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with tenant_scope(tenant.id):
+            Relation.objects.filter(pk=first.pk).update(unlearned_at=THEN + timedelta(9))
+            confirming = pool.submit(confirm)
+            with pytest.raises(TimeoutError):
+                confirming.result(1)
+        page = confirming.result(10).content.decode()
+    assert "There is no such relation." in page
+    assert "1 confirmed" in page
+
+
 def test_doubts_are_settled_and_merges_undone(curator, tenant, known):
     with tenant_scope(tenant.id):
         [doubt] = Doubt.objects.all()
@@ -157,6 +196,9 @@ def test_names_are_split_off_and_it_is_undone(curator, tenant, known):
     names = {each.name: each.pk for each in queries.names_of(tenant.id, one.pk)}
     answer = curator.post(url("graph_entity_split", one.pk), {"names": [*names.values()]})
     assert "One of its names must be left to it." in answer.content.decode()
+    for wrong in ("9" * 5000, "²", ""):
+        answer = curator.post(url("graph_entity_split", one.pk), {"names": [wrong]})
+        assert "One of its names at least." in answer.content.decode()
     curator.post(url("graph_entity_split", one.pk), {"names": [names["Ada Lovelace"]]})
     with tenant_scope(tenant.id):
         [split] = Split.objects.all()

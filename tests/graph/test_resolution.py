@@ -329,6 +329,30 @@ class TestMerge:
         assert {moved.one_id, moved.other_id} == {third, doubt.other_id}
         assert (moved.state, moved.likeness, moved.raised_at) == ("open", doubt.likeness, doubt.raised_at)
 
+    def test_that_it_is_different_goes_along_too(self, tenant, named, doubt, rows):
+        [third] = named("Somebody Else")
+        merging.decide(tenant.id, doubt.pk, same=False, actor="ben")
+        before = rows(Doubt)
+        done = merging.merge(tenant.id, third, doubt.one_id, actor="ann")
+        [moved] = rows(Doubt)
+        assert {moved.one_id, moved.other_id} == {third, doubt.other_id}
+        assert (moved.state, moved.decided_by) == ("different", "ben")
+        merging.undo_merge(tenant.id, done.pk, actor="ann")
+        after = [row for row in rows(Doubt) if {row.one_id, row.other_id} != {third, doubt.one_id}]
+        assert after == before
+
+    def test_what_undoing_settles_stays_when_another_merge_is_undone(self, tenant, named, doubt, rows):
+        [third] = named("Somebody Else")
+        merging.decide(tenant.id, doubt.pk, same=False, actor="ann")
+        first = merging.merge(tenant.id, third, doubt.one_id, actor="ann")
+        second = merging.merge(tenant.id, third, doubt.other_id, actor="ann")
+        for done in (second, first):
+            merging.undo_merge(tenant.id, done.pk, actor="ann")
+        three = [third, doubt.one_id, doubt.other_id]
+        assert {frozenset((row.one_id, row.other_id)) for row in rows(Doubt, state="different")} == {
+            frozenset({*three} - {each}) for each in three
+        }
+
     def test_a_decision_made_since_is_the_kept_ones(self, tenant, named, doubt, rows):
         [third] = named("Somebody Else")
         done = merging.merge(tenant.id, third, doubt.one_id, actor="ann")
@@ -452,6 +476,8 @@ class TestUndo:
                 Doubt.objects.get_or_create(
                     one_id=one, other_id=other, defaults={"tenant_id": tenant.id, "likeness": 0.9, "state": state_drawn}
                 )  # fmt: skip
+        for each in data.draw(st.sets(st.sampled_from(range(5)))):
+            services.describe(tenant.id, living[each], name=people[each], summary=f"Told of {each}.")
         before, done = state(tenant), []
         while len(living) > 1 and data.draw(st.booleans()):
             dropped = living.pop(data.draw(st.integers(0, len(living) - 1)))
@@ -510,6 +536,35 @@ class TestSplit:
         merging.undo_split(tenant.id, done.pk)
         assert [row.name for row in rows(Entity, pk=two)] == ["Ada"]
 
+    def test_not_where_a_curator_named_it_since(self, tenant, two, rows):
+        done = merging.split(tenant.id, two, ["Ada"], actor="ann")
+        services.describe(tenant.id, two, name="Lady Lovelace", summary="")
+        merging.undo_split(tenant.id, done.pk)
+        assert [row.name for row in rows(Entity, pk=two)] == ["Lady Lovelace"]
+
+    @pytest.mark.parametrize(
+        ("ours", "theirs", "told"),
+        [("A.", "B.", "A.\n\nB."), ("A.", "", "A."), ("", "B.", "B."), ("A.", "A.", "A.")],
+    )
+    def test_what_a_curator_says_of_both(self, tenant, two, rows, ours, theirs, told):
+        done = merging.split(tenant.id, two, ["Countess"], actor="ann")
+        services.describe(tenant.id, two, name="Ada", summary=ours)
+        services.describe(tenant.id, done.made_id, name="Countess", summary=theirs)
+        merging.undo_split(tenant.id, done.pk)
+        assert [row.summary for row in rows(Entity, pk=two)] == [told]
+
+    def test_what_is_different_from_the_one_split_off(self, tenant, two, named, rows):
+        [third] = named("Somebody Else")
+        done = merging.split(tenant.id, two, ["Countess"], actor="ann")
+        with tenant_scope(tenant.id):
+            one, other = sorted((third, done.made_id))
+            asked = Doubt.objects.create(tenant_id=tenant.id, one_id=one, other_id=other, likeness=0.9)
+        merging.decide(tenant.id, asked.pk, same=False, actor="ben")
+        merging.undo_split(tenant.id, done.pk)
+        [settled] = rows(Doubt)
+        assert {settled.one_id, settled.other_id} == {two, third}
+        assert (settled.state, settled.decided_by) == ("different", "ben")
+
     def test_a_merge_of_what_was_split_off_can_be_undone(self, tenant, two, rows):
         [merge] = rows(Merge)
         done = merging.split(tenant.id, two, ["Countess"], actor="ann")
@@ -532,6 +587,7 @@ class TestSplit:
             (tenant, two, ["Ada", "Countess"], Conflict),
             (tenant, two, ["Ada", "Ben"], InvalidInput),
             (tenant, two, ["?"], InvalidInput),
+            (tenant, two, [], InvalidInput),
             (tenant, uuid4(), ["Ada"], NotFound),
             (other_tenant, two, ["Ada"], NotFound),
         ):
@@ -543,6 +599,7 @@ class TestSplit:
     @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(data=st.data())
     def test_undoing_splits_in_reverse_restores_every_row(self, tenant, say, named, data):
+        """But for what a curator says of the parts meanwhile: that is the whole one's."""
         with tenant_scope(tenant.id):
             Entity.objects.all().delete()
         people = ["Anna Keller", "Ben", "Cleo", "Dan", "Eve"]
@@ -551,16 +608,48 @@ class TestSplit:
         one, *others = named(*people)
         for other in others:
             merging.merge(tenant.id, one, other, actor="ann")
+        [third] = named("Somebody Else")
         before, done, left = state(tenant), [], list(people)
+        told: list[str] = []
         while len(left) > 1 and data.draw(st.booleans()):
             names = data.draw(
                 st.lists(st.sampled_from(left), min_size=1, max_size=len(left) - 1, unique=True)
             )
             left = [name for name in left if name not in names]
             done.append(merging.split(tenant.id, one, names, actor="ann"))
+            if data.draw(st.booleans()):
+                told.append(f"Told of {len(done)}.")
+                with tenant_scope(tenant.id):
+                    name = Entity.objects.get(pk=done[-1].made_id).name
+                services.describe(tenant.id, done[-1].made_id, name=name, summary=told[-1])
+        denied = [each.made_id for each in done if data.draw(st.booleans())]
+        with tenant_scope(tenant.id):
+            asked = Doubt.objects.bulk_create(
+                Doubt(tenant_id=tenant.id, one_id=min(each, third), other_id=max(each, third), likeness=0.9)
+                for each in denied
+            )
+        for each in asked:
+            merging.decide(tenant.id, each.pk, same=False, actor="ann")
+        renamed = bool(done) and data.draw(st.booleans())
+        if renamed:
+            services.describe(tenant.id, one, name="The Countess", summary="")
         for each in reversed(done):
             merging.undo_split(tenant.id, each.pk)
         after = state(tenant)
+        [whole] = [row for row in after["Entity"] if row["id"] == one]
+        assert {*whole["summary"].split("\n\n")} - {""} == {*told}
+        assert {(row["one_id"], row["other_id"], row["state"]) for row in after.pop("Doubt")} == (
+            {(min(one, third), max(one, third), "different")} if denied else set()
+        )
+        assert before.pop("Doubt") == []
+        [former] = [row for row in before["Entity"] if row["id"] == one]
+        if renamed:
+            assert whole["name"] == "The Countess"
+            given = {row["id"] for row in after["EntityName"] if row["name"] == "The Countess"}
+            after["EntityName"] = [row for row in after["EntityName"] if row["id"] not in given]
+            after["NameKey"] = [row for row in after["NameKey"] if row["name_id"] not in given]
+            former["name"] = whole["name"]
+        former["summary"] = whole["summary"]
         assert after == before
 
 
@@ -664,6 +753,55 @@ class TestForgotten:
         merging.undo_merge(tenant.id, inner.pk, actor="ann")
         assert {row.name for row in rows(Entity)} == {"Annabel", "Ben", "Cleo"}
         assert named("Annabel") == [annabel]
+
+    def test_nor_does_one_whose_names_were_split_since(self, tenant, say, rows, named):
+        say("Anna", "Ben")
+        first, second = say("Cleo", "Ben"), say("Dora", "Ben")
+        anna, cleo, dora = named("Anna", "Cleo", "Dora")
+        merging.merge(tenant.id, cleo, dora, actor="ann")
+        outer = merging.merge(tenant.id, anna, cleo, actor="ann")
+        merging.split(tenant.id, anna, ["Cleo"], actor="ann")
+        memories.forget(tenant, first, actor="test")
+        assert [row.dropped["name"] for row in rows(Merge)] == ["Dora", "Dora"]
+        merging.undo_merge(tenant.id, outer.pk, actor="ann")
+        assert {row.name for row in rows(Entity)} == {"Anna", "Ben", "Dora"}
+        memories.forget(tenant, second, actor="test")
+        assert [row.dropped for row in rows(Merge)] == [{"id": str(cleo)}]  # of the one that was undone
+
+    def test_nor_one_of_a_name_that_goes_in_any_other_way(self, tenant, rows, named):
+        anna, cleo, dora = named("Anna", "Cleo", "Dora")
+        merging.merge(tenant.id, cleo, dora, actor="ann")
+        merging.merge(tenant.id, anna, cleo, actor="ann")
+        made = merging.split(tenant.id, anna, ["Cleo"], actor="ann").made_id
+        with tenant_scope(tenant.id):
+            Entity.objects.filter(pk=made).delete()
+        assert [row.dropped["name"] for row in rows(Merge)] == ["Dora", "Dora"]
+        with tenant_scope(tenant.id):
+            Entity.objects.filter(pk=anna).delete()
+        assert rows(Merge) == []
+
+    @pytest.mark.django_db(transaction=True)
+    def test_nor_where_its_names_go_at_once(self, tenant, rows, named):
+        anna, cleo, dora = named("Anna", "Cleo", "Dora")
+        merging.merge(tenant.id, cleo, dora, actor="ann")
+        merging.merge(tenant.id, anna, cleo, actor="ann")
+        made = merging.split(tenant.id, anna, ["Cleo"], actor="ann").made_id
+
+        def remove() -> None:
+            try:
+                with tenant_scope(tenant.id):
+                    Entity.objects.filter(pk=anna).delete()
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(1) as pool:
+            with tenant_scope(tenant.id):
+                Entity.objects.filter(pk=made).delete()
+                removing = pool.submit(remove)
+                with pytest.raises(TimeoutError):
+                    removing.result(0.3)
+            removing.result(10)
+        assert rows(Merge) == []
 
     def test_not_a_name_that_a_curator_gave(self, tenant, say, rows, named):
         first = say("Anna", "Ben")
