@@ -125,17 +125,15 @@ class Neo4jStore(GraphProjection):
             if found and start != end:
                 return found
             edges = search.edges_of(None, mentions=mentions)
-            steps, is_cut = walking.way(
-                start, end, edges, max_depth=max_depth, weighted=weighted, deadline=search.deadline
+            return walking.told_way(
+                start,
+                end,
+                edges,
+                search.nodes,
+                max_depth=max_depth,
+                weighted=weighted,
+                deadline=search.deadline,
             )
-            if steps is None:
-                return Way([], [], None, is_cut)
-            ids = [start]
-            for step in steps:
-                ids.append(step.other(ids[-1]))
-            nodes = search.nodes(ids)
-        cost = walking.cost(steps, weighted=weighted)
-        return Way([nodes[each] for each in ids], [step.edge() for step in steps], cost, is_cut)
 
     @contextmanager
     def _searching(self, tenant_id: UUID) -> Iterator[Search]:

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
 
-from graph.stores.base import Edge
+from graph.stores.base import Edge, Node, Way
 from memos_project.errors import Unavailable
 
 # Relations read of one node in each direction, the latest first, and nodes looked at altogether.
@@ -90,6 +90,36 @@ def neighbours(
         if len(reached) > limit or not frontier:
             break
     return list(reached.values())[:limit], is_cut or len(reached) > limit
+
+
+type Nodes = Callable[[Collection[UUID]], Mapping[UUID, Node]]
+"""Those of these nodes that are there."""
+
+
+def told_way(
+    start: UUID,
+    end: UUID,
+    edges: Edges,
+    nodes_of: Nodes,
+    *,
+    max_depth: int,
+    weighted: bool,
+    deadline: Deadline,
+) -> Way:
+    """A best way with its nodes; looked for once more if one of them was forgotten after its edges had been read."""
+    is_cut = False
+    for _ in range(2):
+        steps, is_cut = way(start, end, edges, max_depth=max_depth, weighted=weighted, deadline=deadline)
+        if steps is None:
+            break
+        ids = [start]
+        for step in steps:
+            ids.append(step.other(ids[-1]))
+        nodes = nodes_of(ids)
+        if nodes.keys() >= {*ids}:
+            told = [step.edge() for step in steps]
+            return Way([nodes[each] for each in ids], told, cost(steps, weighted=weighted), is_cut)
+    return Way([], [], None, is_cut)
 
 
 def way(

@@ -1,12 +1,15 @@
 """What every graph store must do; each backend's test module runs this class on it."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from time import sleep
 from uuid import uuid4
 
 import pytest
+from django.db import connections
 from django.utils import timezone
 
 from graph import indexing, merging, queries, services, traversal
@@ -343,6 +346,38 @@ class GraphStoreTests:
         way = traversal.path(tenant.id, ada, ben, mentions=True)
         assert [each.name for each in way.nodes] == ["Ada", "tea", "", "Ben"]
         assert traversal.path(tenant.id, ada, way.nodes[2].id).nodes == []
+
+    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.parametrize("other_way", [False, True])
+    def test_what_is_forgotten_while_it_is_searched_is_on_no_way(
+        self, tenant, say, level, monkeypatch, other_way
+    ):
+        memories = say(statement("Ada", "knows", "Ben", THEN), statement("Ben", "knows", "Cleo", THEN))
+        say(statement("Ada", "knows", "Dora", THEN), statement("Cleo", "knows", "Eve", THEN))
+        if other_way:
+            say(statement("Dora", "knows", "Eve", THEN))
+        level()
+        ada, cleo = (queries.search(tenant.id, name)[0].id for name in ("Ada", "Cleo"))
+        search, searched = walking.way, []
+
+        def forget():
+            with closing(connections["default"]):
+                for memory_id in memories:
+                    memory_services.forget(tenant, memory_id, actor="test")
+                level()
+
+        def way(*args, **options):
+            found = search(*args, **options)
+            if not searched:
+                with ThreadPoolExecutor() as other:
+                    other.submit(forget).result()
+            searched.append(found)
+            return found
+
+        monkeypatch.setattr(walking, "way", way)
+        answer = graph_store().path(tenant.id, ada, cleo, weighted=True)
+        assert [each.name for each in answer.nodes] == (["Ada", "Dora", "Eve", "Cleo"] if other_way else [])
+        assert len(searched) == 2
 
     # -- Limits
 
