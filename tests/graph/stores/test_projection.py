@@ -148,6 +148,59 @@ class TestOneAtATime:
         with tenant_scope(tenant.id):
             assert ProjectMark.objects.exists()
 
+    @pytest.mark.parametrize("write", ["put_entities", "put_memories", "put_relations"])
+    def test_what_is_written_after_another_took_over_is_looked_at_again(
+        self, tenant, neo4j, say, monkeypatch, write
+    ):
+        [memory_id, _] = say(("Ada", "Ben"), ("Ada", "Cleo"))
+        put = getattr(neo4j, write)
+
+        def late(*args):
+            monkeypatch.setattr(neo4j, write, put)
+            with tenant_scope(tenant.id):
+                Entity.objects.filter(name="Ada").update(name="Eve")
+                Relation.objects.update(confidence=0.1)
+                Projector.objects.update(held_until=timezone.now() - timedelta(seconds=1))
+            memory_services.forget(tenant, memory_id, actor="test")
+            assert indexing.drain(tenant.id) > 0
+            assert (indexing.is_level(tenant.id), differences(tenant)) == (True, {})
+            return put(*args)
+
+        monkeypatch.setattr(neo4j, write, late)
+        indexing.drain(tenant.id)
+        assert (indexing.is_level(tenant.id), differences(tenant)) == (True, {})
+
+    def test_who_lost_the_lease_writes_nothing_more(self, tenant, neo4j, say, monkeypatch):
+        say(("Ada", "Ben"))
+        put, written = neo4j.put_entities, []
+
+        def lose(tenant_id, entities):
+            put(tenant_id, entities)
+            with tenant_scope(tenant.id):
+                Projector.objects.update(token=uuid4())
+
+        monkeypatch.setattr(neo4j, "put_entities", lose)
+        monkeypatch.setattr(neo4j, "put_relations", lambda *args: written.append(args) or {})
+        assert (indexing.drain(tenant.id), written) == (0, [])
+        assert not indexing.is_level(tenant.id)
+
+    def test_a_write_that_fails_after_another_took_over_is_looked_at_again(
+        self, tenant, neo4j, say, monkeypatch
+    ):
+        say(("Ada", "Ben"))
+        put = neo4j.put_relations
+
+        def late(tenant_id, groups):
+            monkeypatch.setattr(neo4j, "put_relations", put)
+            with tenant_scope(tenant.id):
+                Projector.objects.update(held_until=timezone.now() - timedelta(seconds=1))
+            assert indexing.drain(tenant.id) > 0
+            raise GraphUnavailable("no answer came, and it may be done or not")
+
+        monkeypatch.setattr(neo4j, "put_relations", late)
+        indexing.drain(tenant.id)
+        assert not indexing.is_level(tenant.id)
+
 
 class TestWhatGoesWrong:
     def test_a_crash_between_write_and_finish_is_made_good(self, tenant, neo4j, say, monkeypatch):
