@@ -248,6 +248,7 @@ def _fill(store: GraphProjection, tenant_id: UUID) -> None:
         [marked] = Projector.objects.filter(tenant_id=tenant_id).values_list("epoch", flat=True)
     if marked == epoch and store.epoch(tenant_id) == str(epoch):
         return
+    forget_epoch(tenant_id)  # what is half cleared must not pass for level
     store.create()
     store.clear(tenant_id)
     for statement in WAIT_FOR_WRITERS:

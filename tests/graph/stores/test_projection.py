@@ -283,6 +283,22 @@ class TestWhatGoesWrong:
         indexing.drain(tenant.id)
         assert differences(tenant) == {}
 
+    def test_what_is_half_cleared_is_not_asked(self, tenant, neo4j, say, monkeypatch):
+        say(("Ada", "Ben"), ("Ada", "Cleo"))
+        indexing.drain(tenant.id)
+        ada, ben, clear = id_of(tenant, "Ada"), id_of(tenant, "Ben"), neo4j.clear
+        neo4j.begin_epoch(tenant.id, "another")
+
+        def ask_within(tenant_id):
+            neo4j.drop(tenant_id, entities=[ben])
+            found = traversal.related(tenant_id, ada)
+            assert (len(found.found), found.degraded) == (2, ["graph"])
+            clear(tenant_id)
+
+        monkeypatch.setattr(neo4j, "clear", ask_within)
+        indexing.drain(tenant.id)
+        assert (indexing.is_level(tenant.id), differences(tenant)) == (True, {})
+
     def test_the_server_is_away_and_comes_back(self, settings, tenant, key, say, tmp_path):
         server = GraphServer(tmp_path / "graph")
         server.start()
