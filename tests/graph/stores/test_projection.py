@@ -1,7 +1,12 @@
 """The graph store is brought level with the rows: what is marked, what is worked off, what is found adrift."""
 
+import os
 import random
+import signal
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from threading import Timer, active_count
+from time import monotonic
 from uuid import uuid4
 
 import pytest
@@ -331,6 +336,50 @@ class TestWhatGoesWrong:
         finally:
             store.close()
             server.stop()
+
+    def test_the_server_is_there_and_says_nothing(self, settings, tenant, say, tmp_path):
+        settings.MEMOS_GRAPH_TIMEOUT = 1.0
+        server = GraphServer(tmp_path / "graph")
+        server.start()
+        try:
+            store = configure(settings, server.url, tenant, cooldown=0.0, timeout=1.0, write_timeout=1.0)
+            say(("Ada", "Ben"))
+            indexing.drain(tenant.id)
+            ada, threads = id_of(tenant, "Ada"), active_count()
+            for _ in range(2):
+                with silent(server):
+                    assert traversal.related(tenant.id, ada).degraded == ["graph"]  # over a connection it had
+                    assert traversal.related(tenant.id, ada).degraded == ["graph"]  # over one it cannot get
+                assert traversal.related(tenant.id, ada).degraded == []
+                with silent(server), pytest.raises(GraphUnavailable):
+                    store.ping()
+                store.ping()
+            say(("Ada", "Cleo"))
+            with silent(server):
+                assert indexing.drain(tenant.id) == 0
+            indexing.drain(tenant.id)
+            assert (indexing.is_level(tenant.id), differences(tenant)) == (True, {})
+            with silent(server):
+                store.close()
+            assert active_count() == threads
+        finally:
+            server.stop()
+
+
+@contextmanager
+def silent(server):
+    """A server that takes connections and requests but answers none; whoever waits for it must give up in time."""
+    os.kill(server.process.pid, signal.SIGSTOP)
+    alarm = Timer(10.0, os.kill, (server.process.pid, signal.SIGCONT))
+    alarm.start()
+    begun = monotonic()
+    try:
+        yield
+    finally:
+        alarm.cancel()
+        alarm.join()
+        os.kill(server.process.pid, signal.SIGCONT)
+    assert monotonic() - begun < 6
 
 
 class TestCheck:
