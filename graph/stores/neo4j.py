@@ -117,7 +117,7 @@ class Neo4jStore(GraphProjection):
         weighted: bool = False,
         mentions: bool = False,
     ) -> Way:
-        with self._searching(tenant_id) as search:
+        with self._searching(tenant_id, field="max_depth") as search:
             found = None if weighted or mentions else search.shortest(start, end, max_depth)
             if found and found.edges:
                 return found
@@ -137,8 +137,8 @@ class Neo4jStore(GraphProjection):
             )
 
     @contextmanager
-    def _searching(self, tenant_id: UUID) -> Iterator[Search]:
-        deadline = Deadline(settings.MEMOS_GRAPH_TIMEOUT)
+    def _searching(self, tenant_id: UUID, *, field: str = "depth") -> Iterator[Search]:
+        deadline = Deadline(settings.MEMOS_GRAPH_TIMEOUT, field=field)
         with (
             self._server(deadline) as driver,
             open_session(

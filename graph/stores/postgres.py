@@ -106,7 +106,7 @@ class PostgresStore(GraphStore):
     ) -> Way:
         edges = _edges_of(tenant_id, None, mentions=mentions)
         nodes = partial(_nodes, tenant_id, memories=True)
-        with _searching(tenant_id) as deadline:
+        with _searching(tenant_id, field="max_depth") as deadline:
             if {start, end} - nodes([start, end]).keys():
                 raise NotFound("There is no such node.")
             return walking.told_way(
@@ -121,9 +121,9 @@ class PostgresStore(GraphStore):
 
 
 @contextmanager
-def _searching(tenant_id: UUID) -> Iterator[Deadline]:
+def _searching(tenant_id: UUID, *, field: str = "depth") -> Iterator[Deadline]:
     """A transaction of the tenant in which no statement takes longer than a question may."""
-    deadline = Deadline(settings.MEMOS_GRAPH_TIMEOUT)
+    deadline = Deadline(settings.MEMOS_GRAPH_TIMEOUT, field=field)
     most = {"statement_timeout": str(max(1, int(1000 * deadline.seconds)))}
     try:
         with tenant_scope(tenant_id, settings=most, pipelined=True):

@@ -401,8 +401,9 @@ class GraphStoreTests:
         with pytest.raises(Unavailable, match="fewer steps") as error:
             traversal.related(tenant.id, nodes[0], depth=6)
         assert error.value.field == "depth"
-        with pytest.raises(Unavailable, match="max_depth"):
+        with pytest.raises(Unavailable, match=r"fewer steps \(max_depth\)") as error:
             traversal.path(tenant.id, nodes[0], nodes[1])
+        assert error.value.field == "max_depth"
 
     @pytest.mark.parametrize(
         "word",
