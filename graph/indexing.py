@@ -8,7 +8,7 @@ another one: then all rows are marked.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -52,10 +52,13 @@ TAKE = """
 SELECT id, kind, node_id, predicate, attempts FROM graph_projectmark
 WHERE tenant_id = %(tenant)s AND due_at <= statement_timestamp() ORDER BY id LIMIT %(limit)s
 """
-FINISH = """
-DELETE FROM graph_projectmark WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s)
-AND EXISTS (SELECT FROM graph_projector p WHERE p.tenant_id = %(tenant)s AND p.token = %(token)s AND p.held_until > statement_timestamp())
+# Who takes over puts another token in: with ours still there nobody has written since, be the time over or not.
+KEEP = """
+UPDATE graph_projector SET held_until = statement_timestamp() + make_interval(secs => %(lease)s)
+WHERE tenant_id = %(tenant)s AND token = %(token)s
+RETURNING tenant_id
 """
+FINISH = "DELETE FROM graph_projectmark WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s)"
 # Whoever writes just now has perhaps not seen that marks are wanted: wait for them, for one table at a time, since who
 # holds a lock and waits for another may stop somebody who has that one.
 WAIT_FOR_WRITERS = [
@@ -77,6 +80,14 @@ SELECT %(tenant)s, %(kind)s, * FROM unnest(%(ids)s::uuid[], %(predicates)s::text
 """
 
 
+type Key = tuple[int, UUID, str]
+"""Kind, node and predicate: what a mark names."""
+
+
+class LeaseLost(Exception):
+    """Somebody else is about the tenant's graph store, or was meanwhile: what was read is perhaps no longer so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """Something that may be behind."""
@@ -88,7 +99,7 @@ class Mark:
     attempts: int
 
     @property
-    def key(self) -> tuple[int, UUID, str]:
+    def key(self) -> Key:
         return self.kind, self.node_id, self.predicate
 
 
@@ -216,6 +227,12 @@ def _hold(tenant_id: UUID, token: UUID) -> bool:
         return bool(fetch_prepared(HOLD, {"tenant": tenant_id, "token": token, "lease": LEASE}))
 
 
+def _keep(tenant_id: UUID, token: UUID) -> bool:
+    """Prolong the lease, unless somebody else has had it since; until the caller's transaction ends nobody else can."""
+    with tenant_scope(tenant_id):
+        return bool(fetch_prepared(KEEP, {"tenant": tenant_id, "token": token, "lease": LEASE}))
+
+
 def _release(tenant_id: UUID, token: UUID) -> None:
     with tenant_scope(tenant_id):
         Projector.objects.filter(tenant_id=tenant_id, token=token).update(token=None, held_until=Now())
@@ -231,6 +248,7 @@ def _fill(store: GraphProjection, tenant_id: UUID) -> None:
         [marked] = Projector.objects.filter(tenant_id=tenant_id).values_list("epoch", flat=True)
     if marked == epoch and store.epoch(tenant_id) == str(epoch):
         return
+    forget_epoch(tenant_id)  # what is half cleared must not pass for level
     store.create()
     store.clear(tenant_id)
     for statement in WAIT_FOR_WRITERS:
@@ -246,9 +264,16 @@ def _fill(store: GraphProjection, tenant_id: UUID) -> None:
 def _level(store: GraphProjection, tenant_id: UUID, marks: Sequence[Mark], token: UUID) -> int:
     """Make the store hold what the rows say of what is marked; what is refused alone does not hold up the rest."""
     try:
-        late = _project(store, tenant_id, {each.key for each in marks})
-    except (GraphUnavailable, OperationalError, InterfaceError, PoolTimeout):
+        late = _project(store, tenant_id, {each.key for each in marks}, token)
+    except LeaseLost:
+        _mark_again(tenant_id, marks)
+        return 0
+    except GraphUnavailable:
+        if not _keep(tenant_id, token):
+            _mark_again(tenant_id, marks)
         raise  # the marks stay
+    except (OperationalError, InterfaceError, PoolTimeout):
+        raise
     except Exception as error:
         keys = sorted({each.key for each in marks})
         if len(keys) > 1:
@@ -264,15 +289,26 @@ def _level(store: GraphProjection, tenant_id: UUID, marks: Sequence[Mark], token
     _put_off(tenant_id, [each for each in marks if each.key in late], "An entity of it is not there.")
     done = [each.id for each in marks if each.key not in late]
     with tenant_scope(tenant_id), connection.cursor() as cursor:
-        # Whose lease is over may have overwritten what another one wrote since: the marks stay for that one.
-        cursor.execute(FINISH, {"tenant": tenant_id, "ids": done, "token": token})
+        if not _keep(tenant_id, token):
+            _mark_again(tenant_id, marks)
+            return 0
+        cursor.execute(FINISH, {"tenant": tenant_id, "ids": done})
         return int(cursor.rowcount)
 
 
-def _project(
-    store: GraphProjection, tenant_id: UUID, keys: set[tuple[int, UUID, str]]
-) -> set[tuple[int, UUID, str]]:
-    """Entities, then memories, then relations; returns what must wait for entities that are not there."""
+def _mark_again(tenant_id: UUID, marks: Sequence[Mark]) -> None:
+    """Have looked at again what was perhaps overwritten: who took over may have removed all marks, newer ones too."""
+    with tenant_scope(tenant_id):
+        for kind in ProjectMark.Kind:
+            keys = {each.key for each in marks if each.kind == kind}
+            mark(tenant_id, kind, [(node_id, predicate) for _, node_id, predicate in sorted(keys)])
+
+
+def _project(store: GraphProjection, tenant_id: UUID, keys: Collection[Key], token: UUID) -> set[Key]:
+    """Entities, then memories, then relations; returns what must wait for entities that are not there.
+
+    Raises LeaseLost.
+    """
     kinds = ProjectMark.Kind
     ids = {kind: [node_id for each, node_id, _ in keys if each == kind] for kind in kinds}
     groups = [(node_id, predicate) for kind, node_id, predicate in keys if kind == kinds.RELATIONS]
@@ -280,14 +316,21 @@ def _project(
         entities = entities_of(tenant_id, ids[kinds.ENTITY])
         memories = memories_of(tenant_id, ids[kinds.MEMORY])
         relations = groups_of(tenant_id, groups)
-    store.put_entities(tenant_id, list(entities.values()))
-    store.drop(
+
+    def held() -> GraphProjection:
+        """The store, as long as it is ours to write to."""
+        if not _keep(tenant_id, token):
+            raise LeaseLost
+        return store
+
+    held().put_entities(tenant_id, list(entities.values()))
+    held().drop(
         tenant_id,
         entities=[each for each in ids[kinds.ENTITY] if each not in entities],
         memories=[each for each in ids[kinds.MEMORY] if each not in memories],
     )
-    without = store.put_memories(tenant_id, memories)
-    lacking = store.put_relations(tenant_id, relations)
+    without = held().put_memories(tenant_id, memories)
+    lacking = held().put_relations(tenant_id, relations)
     if without or lacking:
         wanted = {entity for each in without for entity in memories[each]}.union(*lacking.values())
         with tenant_scope(tenant_id):

@@ -38,6 +38,7 @@ from graph.stores.base import (
     Relationship,
     Way,
 )
+from graph.stores.bolt import open_session
 from graph.stores.walking import Deadline
 from memos_project.errors import NotFound
 
@@ -116,7 +117,7 @@ class Neo4jStore(GraphProjection):
         weighted: bool = False,
         mentions: bool = False,
     ) -> Way:
-        with self._searching(tenant_id) as search:
+        with self._searching(tenant_id, field="max_depth") as search:
             found = None if weighted or mentions else search.shortest(start, end, max_depth)
             if found and found.edges:
                 return found
@@ -125,24 +126,24 @@ class Neo4jStore(GraphProjection):
             if found and start != end:
                 return found
             edges = search.edges_of(None, mentions=mentions)
-            steps, is_cut = walking.way(
-                start, end, edges, max_depth=max_depth, weighted=weighted, deadline=search.deadline
+            return walking.told_way(
+                start,
+                end,
+                edges,
+                search.nodes,
+                max_depth=max_depth,
+                weighted=weighted,
+                deadline=search.deadline,
             )
-            if steps is None:
-                return Way([], [], None, is_cut)
-            ids = [start]
-            for step in steps:
-                ids.append(step.other(ids[-1]))
-            nodes = search.nodes(ids)
-        cost = walking.cost(steps, weighted=weighted)
-        return Way([nodes[each] for each in ids], [step.edge() for step in steps], cost, is_cut)
 
     @contextmanager
-    def _searching(self, tenant_id: UUID) -> Iterator[Search]:
-        deadline = Deadline(settings.MEMOS_GRAPH_TIMEOUT)
+    def _searching(self, tenant_id: UUID, *, field: str = "depth") -> Iterator[Search]:
+        deadline = Deadline(settings.MEMOS_GRAPH_TIMEOUT, field=field)
         with (
             self._server(deadline) as driver,
-            driver.session(database=self._database, default_access_mode=READ_ACCESS) as session,
+            open_session(
+                driver, lambda: deadline.left, database=self._database, default_access_mode=READ_ACCESS
+            ) as session,
         ):
             yield Search(session, tenant_id, deadline)
 
@@ -260,7 +261,7 @@ class Neo4jStore(GraphProjection):
 
     def ping(self) -> None:
         self._resting_until = 0.0
-        self._read("RETURN 1")
+        self._again(READ_ACCESS, lambda tx: tx.run("RETURN 1").consume(), self._timeout)
 
     def close(self) -> None:
         driver: Driver | None = self.__dict__.pop("_driver", None)
@@ -288,26 +289,30 @@ class Neo4jStore(GraphProjection):
 
     def _read(self, statement: str, **params: Any) -> list[Any]:
         found: list[Any] = self._again(
-            READ_ACCESS, lambda tx: [each.values() for each in tx.run(statement, params)]
+            READ_ACCESS,
+            lambda tx: [each.values() for each in tx.run(statement, params)],
+            self._write_timeout,
         )
         return found
 
     def _write(self, work: Work) -> Any:
         """Do all of it or nothing."""
-        return self._again(WRITE_ACCESS, work)
+        return self._again(WRITE_ACCESS, work, self._write_timeout)
 
-    def _again(self, access: str, work: Work) -> Any:
+    def _again(self, access: str, work: Work, seconds: float) -> Any:
         """Do it in a transaction, and again where that may help: the driver would not where a key was made twice at once."""
         tries = Retrying(
             retry=retry_if_exception_type(AGAIN),
-            stop=stop_after_attempt(8) | stop_after_delay(self._write_timeout),
+            stop=stop_after_attempt(8) | stop_after_delay(seconds),
             wait=wait_random_exponential(multiplier=0.02, max=2),
             reraise=True,
         )
-        limited = unit_of_work(timeout=self._write_timeout)(work)
+        limited = unit_of_work(timeout=seconds)(work)
         with (
             self._server() as driver,
-            driver.session(database=self._database, default_access_mode=access) as session,
+            open_session(
+                driver, lambda: seconds, database=self._database, default_access_mode=access
+            ) as session,
         ):
             return tries(session.execute_read if access == READ_ACCESS else session.execute_write, limited)
 

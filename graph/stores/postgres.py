@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -104,20 +105,13 @@ class PostgresStore(GraphStore):
         mentions: bool = False,
     ) -> Way:
         edges = _edges_of(tenant_id, None, mentions=mentions)
-        with _searching(tenant_id) as deadline:
-            if {start, end} - _nodes(tenant_id, [start, end], memories=True).keys():
+        nodes = partial(_nodes, tenant_id, memories=True)
+        with _searching(tenant_id, field="max_depth") as deadline:
+            if {start, end} - nodes([start, end]).keys():
                 raise NotFound("There is no such node.")
-            steps, is_cut = walking.way(
-                start, end, edges, max_depth=max_depth, weighted=weighted, deadline=deadline
+            return walking.told_way(
+                start, end, edges, nodes, max_depth=max_depth, weighted=weighted, deadline=deadline
             )
-            if steps is None:
-                return Way([], [], None, is_cut)
-            ids = [start]
-            for step in steps:
-                ids.append(step.other(ids[-1]))
-            nodes = _nodes(tenant_id, ids, memories=True)
-        cost = walking.cost(steps, weighted=weighted)
-        return Way([nodes[each] for each in ids], [step.edge() for step in steps], cost, is_cut)
 
     def ping(self) -> None:
         """PostgreSQL is asked for by itself."""
@@ -127,9 +121,9 @@ class PostgresStore(GraphStore):
 
 
 @contextmanager
-def _searching(tenant_id: UUID) -> Iterator[Deadline]:
+def _searching(tenant_id: UUID, *, field: str = "depth") -> Iterator[Deadline]:
     """A transaction of the tenant in which no statement takes longer than a question may."""
-    deadline = Deadline(settings.MEMOS_GRAPH_TIMEOUT)
+    deadline = Deadline(settings.MEMOS_GRAPH_TIMEOUT, field=field)
     most = {"statement_timeout": str(max(1, int(1000 * deadline.seconds)))}
     try:
         with tenant_scope(tenant_id, settings=most, pipelined=True):

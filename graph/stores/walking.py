@@ -3,16 +3,19 @@
 import heapq
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import batched
 from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
 
-from graph.stores.base import Edge
+from graph.stores.base import Edge, Node, Way
 from memos_project.errors import Unavailable
 
 # Relations read of one node in each direction, the latest first, and nodes looked at altogether.
 FAN_OUT = 100
 MAX_NODES = 20_000
+# After so many edges or nodes that were looked at comes a look at the clock.
+CHECKED = 1000
 
 
 class Step(NamedTuple):
@@ -38,10 +41,10 @@ type Edges = Callable[[Sequence[UUID]], Sequence[Step]]
 
 
 class Deadline:
-    """The moment until which a question may be worked on."""
+    """The moment until which a question may be worked on; ``field`` is what asks for so many steps."""
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds, self._end = seconds, monotonic() + seconds
+    def __init__(self, seconds: float, *, field: str = "depth") -> None:
+        self.seconds, self._field, self._end = seconds, field, monotonic() + seconds
 
     @property
     def left(self) -> float:
@@ -55,9 +58,9 @@ class Deadline:
 
     def missed(self) -> Unavailable:
         return Unavailable(
-            f"The graph was not searched within {self.seconds:g} s: ask for fewer steps (depth, max_depth),"
+            f"The graph was not searched within {self.seconds:g} s: ask for fewer steps ({self._field}),"
             " of fewer kinds or without mentions.",
-            field="depth",
+            field=self._field,
         )
 
 
@@ -92,6 +95,36 @@ def neighbours(
     return list(reached.values())[:limit], is_cut or len(reached) > limit
 
 
+type Nodes = Callable[[Collection[UUID]], Mapping[UUID, Node]]
+"""Those of these nodes that are there."""
+
+
+def told_way(
+    start: UUID,
+    end: UUID,
+    edges: Edges,
+    nodes_of: Nodes,
+    *,
+    max_depth: int,
+    weighted: bool,
+    deadline: Deadline,
+) -> Way:
+    """A best way with its nodes; looked for once more if one of them was forgotten after its edges had been read."""
+    is_cut = False
+    for _ in range(2):
+        steps, is_cut = way(start, end, edges, max_depth=max_depth, weighted=weighted, deadline=deadline)
+        if steps is None:
+            break
+        ids = [start]
+        for step in steps:
+            ids.append(step.other(ids[-1]))
+        nodes = nodes_of(ids)
+        if nodes.keys() >= {*ids}:
+            told = [step.edge() for step in steps]
+            return Way([nodes[each] for each in ids], told, cost(steps, weighted=weighted), is_cut)
+    return Way([], [], None, is_cut)
+
+
 def way(
     start: UUID, end: UUID, edges: Edges, *, max_depth: int, weighted: bool, deadline: Deadline
 ) -> tuple[list[Step] | None, bool]:
@@ -100,8 +133,7 @@ def way(
         return [], False
     if not weighted:
         return _shortest(start, end, edges, max_depth, deadline=deadline)
-    found, is_cut = _explore(start, end, edges, max_depth, deadline=deadline)
-    return _cheapest(found, start, end, max_depth), is_cut
+    return _surest(start, end, edges, max_depth, deadline=deadline)
 
 
 def cost(edges: Iterable[Step | Edge], *, weighted: bool) -> float:
@@ -152,12 +184,17 @@ def _back(came_by: Mapping[UUID, Step | None], node_id: UUID) -> Iterator[Step]:
         node_id = step.subject_id if step.outwards else step.object_id
 
 
-def _explore(
+type Near = dict[UUID, dict[UUID, Step]]
+"""The surest step between each two nodes, at both of them."""
+
+
+def _surest(
     start: UUID, end: UUID, edges: Edges, max_depth: int, *, deadline: Deadline
-) -> tuple[Collection[Step], bool]:
-    """The edges among which a surest way is: from both ends, until they meet and no longer way can be better."""
+) -> tuple[list[Step] | None, bool]:
+    """From both ends, until they meet and no longer way can be better."""
     frontiers, seen = ([start], [end]), ({start}, {end})
-    kept: list[Step] = []
+    near: Near = {}
+    steps: list[Step] | None = None
     depth, is_cut, most = 0, False, float(max_depth)
     while depth < most and all(frontiers):
         deadline.check()
@@ -165,34 +202,41 @@ def _explore(
         found = edges(frontiers[side])
         is_cut |= is_crowded(found)
         depth += 1
-        frontiers[side].clear()
-        kept += found
-        for edge in found:
-            there = edge[2] if edge[6] else edge[0]
-            if there not in seen[side]:
-                seen[side].add(there)
-                frontiers[side].append(there)
+        _keep_surest(near, found, deadline)
+        there = {edge.object_id if edge.outwards else edge.subject_id for edge in found} - seen[side]
+        seen[side].update(there)
+        frontiers[side][:] = there
         if not seen[0].isdisjoint(seen[1]):
-            steps = _cheapest(kept, start, end, max_depth)
+            steps = _cheapest(near, start, end, max_depth, deadline=deadline)
             if steps is not None:
                 # Each step costs at least 1: a way of more steps than this costs cannot be better.
                 most = min(most, cost(steps, weighted=True))
         if len(seen[0]) + len(seen[1]) > MAX_NODES:
             is_cut = True
             break
-    return kept, is_cut
+    return steps, is_cut
 
 
-def _cheapest(edges: Iterable[Step], start: UUID, end: UUID, max_depth: int) -> list[Step] | None:
-    """The surest way of at most so many steps among these edges (Dijkstra 1959), None where there is none."""
-    near: dict[UUID, list[Step]] = {}
-    for edge in edges:
-        near.setdefault(edge.subject_id, []).append(edge)
-        near.setdefault(edge.object_id, []).append(edge)
+def _keep_surest(near: Near, edges: Iterable[Step], deadline: Deadline) -> None:
+    """Also an edge that is met from both ends, or said more than once, is one."""
+    for some in batched(edges, CHECKED):
+        deadline.check()
+        for edge in some:
+            known = near.setdefault(edge.subject_id, {}).get(edge.object_id)
+            if known is None or known.confidence < edge.confidence:
+                near[edge.subject_id][edge.object_id] = edge
+                near.setdefault(edge.object_id, {})[edge.subject_id] = edge
+
+
+def _cheapest(near: Near, start: UUID, end: UUID, max_depth: int, *, deadline: Deadline) -> list[Step] | None:
+    """The surest way of at most so many of these steps (Dijkstra 1959), None where there is none."""
     queue: list[tuple[float, int, int, UUID, tuple[Step, ...]]] = [(0.0, 0, 0, start, ())]
     best: dict[UUID, int] = {}
-    tie = 0
+    tie = looked_at = 0
     while queue:
+        looked_at += 1
+        if looked_at % CHECKED == 0:
+            deadline.check()
         spent, steps, _, here, taken = heapq.heappop(queue)
         if here == end:
             return list(taken)
@@ -202,8 +246,9 @@ def _cheapest(edges: Iterable[Step], start: UUID, end: UUID, max_depth: int) -> 
         best[here] = steps
         if steps == max_depth:
             continue
-        for edge in near.get(here, ()):
-            tie += 1
-            further = spent + cost([edge], weighted=True)
-            heapq.heappush(queue, (further, steps + 1, tie, edge.other(here), (*taken, edge)))
+        for there, edge in near.get(here, {}).items():
+            if steps + 1 < best.get(there, max_depth + 1):
+                tie += 1
+                further = spent + cost([edge], weighted=True)
+                heapq.heappush(queue, (further, steps + 1, tie, there, (*taken, edge)))
     return None

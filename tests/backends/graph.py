@@ -1,12 +1,15 @@
 """What every graph store must do; each backend's test module runs this class on it."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from time import sleep
 from uuid import uuid4
 
 import pytest
+from django.db import connections
 from django.utils import timezone
 
 from graph import indexing, merging, queries, services, traversal
@@ -344,6 +347,38 @@ class GraphStoreTests:
         assert [each.name for each in way.nodes] == ["Ada", "tea", "", "Ben"]
         assert traversal.path(tenant.id, ada, way.nodes[2].id).nodes == []
 
+    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.parametrize("other_way", [False, True])
+    def test_what_is_forgotten_while_it_is_searched_is_on_no_way(
+        self, tenant, say, level, monkeypatch, other_way
+    ):
+        memories = say(statement("Ada", "knows", "Ben", THEN), statement("Ben", "knows", "Cleo", THEN))
+        say(statement("Ada", "knows", "Dora", THEN), statement("Cleo", "knows", "Eve", THEN))
+        if other_way:
+            say(statement("Dora", "knows", "Eve", THEN))
+        level()
+        ada, cleo = (queries.search(tenant.id, name)[0].id for name in ("Ada", "Cleo"))
+        search, searched = walking.way, []
+
+        def forget():
+            with closing(connections["default"]):
+                for memory_id in memories:
+                    memory_services.forget(tenant, memory_id, actor="test")
+                level()
+
+        def way(*args, **options):
+            found = search(*args, **options)
+            if not searched:
+                with ThreadPoolExecutor() as other:
+                    other.submit(forget).result()
+            searched.append(found)
+            return found
+
+        monkeypatch.setattr(walking, "way", way)
+        answer = graph_store().path(tenant.id, ada, cleo, weighted=True)
+        assert [each.name for each in answer.nodes] == (["Ada", "Dora", "Eve", "Cleo"] if other_way else [])
+        assert len(searched) == 2
+
     # -- Limits
 
     def test_another_tenants_nodes_are_not_there(self, tenant, other_tenant, nodes):
@@ -366,8 +401,9 @@ class GraphStoreTests:
         with pytest.raises(Unavailable, match="fewer steps") as error:
             traversal.related(tenant.id, nodes[0], depth=6)
         assert error.value.field == "depth"
-        with pytest.raises(Unavailable, match="max_depth"):
+        with pytest.raises(Unavailable, match=r"fewer steps \(max_depth\)") as error:
             traversal.path(tenant.id, nodes[0], nodes[1])
+        assert error.value.field == "max_depth"
 
     @pytest.mark.parametrize(
         "word",

@@ -1,7 +1,12 @@
 """The graph store is brought level with the rows: what is marked, what is worked off, what is found adrift."""
 
+import os
 import random
+import signal
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from threading import Timer, active_count
+from time import monotonic
 from uuid import uuid4
 
 import pytest
@@ -148,6 +153,59 @@ class TestOneAtATime:
         with tenant_scope(tenant.id):
             assert ProjectMark.objects.exists()
 
+    @pytest.mark.parametrize("write", ["put_entities", "put_memories", "put_relations"])
+    def test_what_is_written_after_another_took_over_is_looked_at_again(
+        self, tenant, neo4j, say, monkeypatch, write
+    ):
+        [memory_id, _] = say(("Ada", "Ben"), ("Ada", "Cleo"))
+        put = getattr(neo4j, write)
+
+        def late(*args):
+            monkeypatch.setattr(neo4j, write, put)
+            with tenant_scope(tenant.id):
+                Entity.objects.filter(name="Ada").update(name="Eve")
+                Relation.objects.update(confidence=0.1)
+                Projector.objects.update(held_until=timezone.now() - timedelta(seconds=1))
+            memory_services.forget(tenant, memory_id, actor="test")
+            assert indexing.drain(tenant.id) > 0
+            assert (indexing.is_level(tenant.id), differences(tenant)) == (True, {})
+            return put(*args)
+
+        monkeypatch.setattr(neo4j, write, late)
+        indexing.drain(tenant.id)
+        assert (indexing.is_level(tenant.id), differences(tenant)) == (True, {})
+
+    def test_who_lost_the_lease_writes_nothing_more(self, tenant, neo4j, say, monkeypatch):
+        say(("Ada", "Ben"))
+        put, written = neo4j.put_entities, []
+
+        def lose(tenant_id, entities):
+            put(tenant_id, entities)
+            with tenant_scope(tenant.id):
+                Projector.objects.update(token=uuid4())
+
+        monkeypatch.setattr(neo4j, "put_entities", lose)
+        monkeypatch.setattr(neo4j, "put_relations", lambda *args: written.append(args) or {})
+        assert (indexing.drain(tenant.id), written) == (0, [])
+        assert not indexing.is_level(tenant.id)
+
+    def test_a_write_that_fails_after_another_took_over_is_looked_at_again(
+        self, tenant, neo4j, say, monkeypatch
+    ):
+        say(("Ada", "Ben"))
+        put = neo4j.put_relations
+
+        def late(tenant_id, groups):
+            monkeypatch.setattr(neo4j, "put_relations", put)
+            with tenant_scope(tenant.id):
+                Projector.objects.update(held_until=timezone.now() - timedelta(seconds=1))
+            assert indexing.drain(tenant.id) > 0
+            raise GraphUnavailable("no answer came, and it may be done or not")
+
+        monkeypatch.setattr(neo4j, "put_relations", late)
+        indexing.drain(tenant.id)
+        assert not indexing.is_level(tenant.id)
+
 
 class TestWhatGoesWrong:
     def test_a_crash_between_write_and_finish_is_made_good(self, tenant, neo4j, say, monkeypatch):
@@ -230,6 +288,22 @@ class TestWhatGoesWrong:
         indexing.drain(tenant.id)
         assert differences(tenant) == {}
 
+    def test_what_is_half_cleared_is_not_asked(self, tenant, neo4j, say, monkeypatch):
+        say(("Ada", "Ben"), ("Ada", "Cleo"))
+        indexing.drain(tenant.id)
+        ada, ben, clear = id_of(tenant, "Ada"), id_of(tenant, "Ben"), neo4j.clear
+        neo4j.begin_epoch(tenant.id, "another")
+
+        def ask_within(tenant_id):
+            neo4j.drop(tenant_id, entities=[ben])
+            found = traversal.related(tenant_id, ada)
+            assert (len(found.found), found.degraded) == (2, ["graph"])
+            clear(tenant_id)
+
+        monkeypatch.setattr(neo4j, "clear", ask_within)
+        indexing.drain(tenant.id)
+        assert (indexing.is_level(tenant.id), differences(tenant)) == (True, {})
+
     def test_the_server_is_away_and_comes_back(self, settings, tenant, key, say, tmp_path):
         server = GraphServer(tmp_path / "graph")
         server.start()
@@ -262,6 +336,50 @@ class TestWhatGoesWrong:
         finally:
             store.close()
             server.stop()
+
+    def test_the_server_is_there_and_says_nothing(self, settings, tenant, say, tmp_path):
+        settings.MEMOS_GRAPH_TIMEOUT = 1.0
+        server = GraphServer(tmp_path / "graph")
+        server.start()
+        try:
+            store = configure(settings, server.url, tenant, cooldown=0.0, timeout=1.0, write_timeout=1.0)
+            say(("Ada", "Ben"))
+            indexing.drain(tenant.id)
+            ada, threads = id_of(tenant, "Ada"), active_count()
+            for _ in range(2):
+                with silent(server):
+                    assert traversal.related(tenant.id, ada).degraded == ["graph"]  # over a connection it had
+                    assert traversal.related(tenant.id, ada).degraded == ["graph"]  # over one it cannot get
+                assert traversal.related(tenant.id, ada).degraded == []
+                with silent(server), pytest.raises(GraphUnavailable):
+                    store.ping()
+                store.ping()
+            say(("Ada", "Cleo"))
+            with silent(server):
+                assert indexing.drain(tenant.id) == 0
+            indexing.drain(tenant.id)
+            assert (indexing.is_level(tenant.id), differences(tenant)) == (True, {})
+            with silent(server):
+                store.close()
+            assert active_count() == threads
+        finally:
+            server.stop()
+
+
+@contextmanager
+def silent(server):
+    """A server that takes connections and requests but answers none; whoever waits for it must give up in time."""
+    os.kill(server.process.pid, signal.SIGSTOP)
+    alarm = Timer(10.0, os.kill, (server.process.pid, signal.SIGCONT))
+    alarm.start()
+    begun = monotonic()
+    try:
+        yield
+    finally:
+        alarm.cancel()
+        alarm.join()
+        os.kill(server.process.pid, signal.SIGCONT)
+    assert monotonic() - begun < 6
 
 
 class TestCheck:
