@@ -379,7 +379,7 @@ def silent(server):
         alarm.cancel()
         alarm.join()
         os.kill(server.process.pid, signal.SIGCONT)
-    assert monotonic() - begun < 6
+    assert monotonic() - begun < 30  # without a limit it never ended
 
 
 class TestCheck:
