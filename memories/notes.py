@@ -16,6 +16,7 @@ from django.db.models import Q, QuerySet
 
 from memories.consolidation import ExtractiveSummariser, Source, Summary
 from memories.consolidation.clusters import centred, common
+from memories.indexing import text_of
 from memories.models import CONSOLIDATION, AuditEntry, Memory, MemoryVersion, Note, NoteLink, NoteSource
 from memories.retrieval import active_model
 from memories.revisions import level_later, write_revision
@@ -100,8 +101,7 @@ _summariser = ExtractiveSummariser()
 
 def source_of(memory: Memory) -> Source:
     """A memory as a summariser reads it."""
-    text = f"{memory.title}\n{memory.content}" if memory.title else memory.content
-    return Source(text, memory.speaker, memory.occurred_at, tuple(memory.tags))
+    return Source(text_of(memory), memory.speaker, memory.occurred_at, tuple(memory.tags))
 
 
 def held(tenant_id: UUID, memory_ids: Collection[UUID]) -> list[Memory]:

@@ -24,6 +24,7 @@ from graph.extraction import Extraction, Passage, get_extractor
 from graph.resolution import BY_MODEL, MEANS_THE_SAME, Unclear, raise_doubts, take_turns
 from graph.services import Source
 from memories.embeddings import get_embedder
+from memories.indexing import text_of
 from memories.models import IndexJob, Memory, ReadJob
 from memories.portions import portions
 from memories.retrieval import active_model
@@ -172,10 +173,9 @@ def _doubt_by_meaning(tenant_id: UUID, unclear: Sequence[Unclear]) -> None:
 
 
 def _passage(memory: Memory) -> Passage:
-    text = f"{memory.title}\n{memory.content}" if memory.title else memory.content
     # Who has no name is known by the caller's id.
     speaker = memory.speaker or (memory.user_id if memory.role == Memory.Role.USER else "")
-    return Passage(text, speaker, memory.occurred_at, memory.language)
+    return Passage(text_of(memory), speaker, memory.occurred_at, memory.language)
 
 
 def _placed(memory: Memory, found: Extraction) -> Extraction:

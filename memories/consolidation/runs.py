@@ -169,7 +169,7 @@ def carry_on(tenant: TenantInfo, run_id: UUID) -> int:
         try:
             done += _do(tenant, run, step)
         except steps.Gone as reason:
-            steps.drop(tenant.id, step.pk, str(reason))
+            steps.drop(tenant, step.pk, str(reason))
         except (OperationalError, InterfaceError, PoolTimeout):
             raise  # the database is away: the lease brings the run back
         except (KeyboardInterrupt, SystemExit):
@@ -177,7 +177,7 @@ def carry_on(tenant: TenantInfo, run_id: UUID) -> int:
             raise
         except Exception as error:
             log.exception("a consolidation step failed", run=str(run_id), step=step.number)
-            steps.drop(tenant.id, step.pk, type(error).__name__)
+            steps.drop(tenant, step.pk, type(error).__name__)
     _end(tenant.id, run)
     return done
 

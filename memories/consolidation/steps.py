@@ -13,8 +13,7 @@ from memories.models import ConsolidationStep as Step
 from memories.models import Memory, MemoryVersion, Note, NoteSource
 from memories.services import NewNote, note_down
 from memos_project.db import tenant_scope
-from memos_project.tenancy.callers import TenantInfo, tenant_info
-from memos_project.tenancy.models import Tenant
+from memos_project.tenancy.callers import TenantInfo
 
 
 class Gone(Exception):
@@ -134,14 +133,14 @@ def trim(tenant_id: UUID, step: Step) -> bool:
         return bool(Step.objects.filter(pk=step.pk, state=Step.State.PLANNED).update(memory_ids=left))
 
 
-def drop(tenant_id: UUID, step_id: UUID, reason: str) -> None:
+def drop(tenant: TenantInfo, step_id: UUID, reason: str) -> None:
     """Give a step up: what it had written goes, its sources are as they were."""
-    with tenant_scope(tenant_id):
+    with tenant_scope(tenant.id):
         step = Step.objects.get(pk=step_id)
-        notes.held(tenant_id, step.memory_ids)
+        notes.held(tenant.id, step.memory_ids)
         step = Step.objects.select_for_update().get(pk=step_id)
         if step.state == Step.State.WRITTEN:
-            take_back(tenant_info(Tenant.objects.get(pk=tenant_id)), step)
+            take_back(tenant, step)
         if step.state in (Step.State.PLANNED, Step.State.WRITTEN):
             step.state, step.reason = Step.State.DROPPED, reason[:500]
             step.save(update_fields=["state", "reason"])
