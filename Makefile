@@ -16,7 +16,7 @@ demo:
 	@sh bin/memos requirements.txt manage.py demo
 
 test:
-	@sh bin/memos requirements-dev.txt -m pytest $(ARGS)
+	@sh bin/memos requirements-dev.txt -m pytest --numprocesses=logical --maxprocesses=4 $(ARGS)
 
 lint:
 	@sh bin/memos requirements-dev.txt -m ruff check .

@@ -25,7 +25,7 @@ for name in [*os.environ]:
 os.environ |= {
     "DJANGO_SETTINGS_MODULE": "memos_project.settings",
     "MEMOS_HOME": HOME.name,
-    "LOG_LEVEL": "CRITICAL",
+    "LOG_LEVEL": "WARNING",
 }
 django.setup()
 pytest.register_assert_rewrite("tests.backends", "tests.factories", "tests.memories.embeddings.contract")
