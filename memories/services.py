@@ -23,7 +23,8 @@ from memos_project.tenancy.callers import TenantInfo
 
 # What notes repeat of a memory.
 SAID_BY_SOURCES = {"content", "title", "speaker", "occurred_at", "tags", "valid_to", "expires_at"}
-REMEMBER = "SELECT place, id, created FROM memos_remember(%(tenant)s, %(items)s, %(actor)s)"
+REMEMBER = "SELECT place, id, created FROM memos_remember(%(tenant)s, %(said)s, %(actor)s)"
+REMEMBER_ONE = "SELECT place, id, created FROM memos_remember_one(%(tenant)s, %(said)s, %(actor)s)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +101,10 @@ def remember(tenant: TenantInfo, items: Sequence[NewMemory], *, actor: str) -> l
     firsts = [rows.setdefault(_identity(row), row)["place"] for row in offered]
     if not rows:
         return []
-    params = {"tenant": tenant.id, "items": to_json(list(rows.values())).decode(), "actor": actor}
-    answers = {place: (memory_id, created) for place, memory_id, created in fetch_prepared(REMEMBER, params)}
+    one, *more = rows.values()
+    sql, said = (REMEMBER, [one, *more]) if more else (REMEMBER_ONE, one)
+    params = {"tenant": tenant.id, "said": to_json(said).decode(), "actor": actor}
+    answers = {place: (memory_id, created) for place, memory_id, created in fetch_prepared(sql, params)}
     made = sum(created for _, created in answers.values())
     if made:
         transaction.on_commit(partial(wake, tenant.id), robust=True)
