@@ -176,6 +176,8 @@ class Mention(models.Model):
     memory = parent("memories.Memory", db_index=False)
     entity = parent(Entity, related_name="mentions", db_index=False)
     name = parent(EntityName, db_index=False)
+    # The memory's own, kept by trigger: a user's search follows the user's mentions and passes over no others.
+    owner = models.BigIntegerField(db_default=0, editable=False)
     start = models.IntegerField()
     end = models.IntegerField()
     text = models.CharField(max_length=500)
@@ -185,6 +187,7 @@ class Mention(models.Model):
         indexes = [
             models.Index(name="mention_by_memory", fields=["memory"]),
             models.Index(name="mention_by_entity", fields=["entity", "memory"]),
+            models.Index(name="mention_by_owner", fields=["tenant", "entity", "owner", "memory"]),
             models.Index(name="mention_by_name", fields=["name"]),  # a name goes with its last one
         ]
 

@@ -182,19 +182,19 @@ def find(search: Search, words: Words) -> Found:
     return found
 
 
-def linked(search: Search, found: Found, best: Sequence[UUID]) -> Found:
+def linked(search: Search, found: Found, best: Sequence[UUID], *, most: int) -> Found:
     """The candidates and after them those that the graph links to the best of them, in the tenant scope that is open.
 
     None are added without a vector: who has none has no second stage in which they could rise.
     """
-    if search.vector is None or not search.profile.linked:
+    if search.vector is None or not most:
         return found
     sql = linked_statement(
         scoped=search.filters.user_id is not None,
         conditions=search.conditions,
         model_id=search.model_id,
         dimensions=search.dimensions,
-        linked=search.profile.linked,
+        linked=most,
     )
     params: dict[str, Any] = {
         "tenant": search.tenant_id,
@@ -318,15 +318,11 @@ def linked_statement(
         "{entities}": str(ENTITIES),
         "{links}": str(LINKS),
         "{looked}": str(LOOKED),
-        "{owned}": OWNED if scoped else "",
         "{linked}": str(int(linked)),
     }
     return _statement(("linked", "vectors_none", "pool"), scoped, conditions, linked, places)
 
 
-OWNED = """CROSS JOIN LATERAL (
-        SELECT FROM memories_memory m WHERE m.id = s.memory_id AND m.tenant_id = %(tenant)s {owner_m} OFFSET 0
-    ) owned"""
 # Of the candidates that the vectors did not find themselves.
 COSINE = """coalesce(c.cosine, (
            SELECT max(1 - (v.embedding::halfvec({dimensions}) <=> %(vector)s::halfvec({dimensions})))
@@ -353,7 +349,7 @@ def _statement(
         "{postings}": str(POSTINGS),
         **{
             f"{{owner_{alias}}}": f"AND {alias}.owner = hashtextextended(%(user_id)s, 0)" if scoped else ""
-            for alias in ("p", "m", "v")
+            for alias in ("p", "m", "n", "v")
         },
     }
     sql = "".join((SQL / f"{part}.sql").read_text() for part in parts)

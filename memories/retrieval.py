@@ -43,6 +43,7 @@ from memories.ranking import (
     blend,
     dense_text,
     first_stage,
+    most_linked,
     read_question,
     recency,
     second_stage,
@@ -254,7 +255,7 @@ def _rank(
     ):
         return found, first
     best = [found.ids[row] for row in first.order[: candidates.BEST]]
-    linked = candidates.linked(search, found, best)
+    linked = candidates.linked(search, found, best, most=most_linked(found.scope, profile))
     if linked is not found:
         found, first = linked, first_stage(question, linked.columns, linked.scope, profile)
     rows = first.order[: profile.late_depth]

@@ -17,7 +17,7 @@ from memories.ranking.question import (
     read_date,
     read_question,
 )
-from memories.ranking.stages import Saturation, first_stage, saturation, second_stage
+from memories.ranking.stages import Saturation, first_stage, most_linked, saturation, second_stage
 from memories.ranking.types import (
     ROLE_ASSISTANT,
     ROLE_NONE,
@@ -56,6 +56,7 @@ __all__ = [
     "blend",
     "dense_text",
     "first_stage",
+    "most_linked",
     "other_names",
     "read_date",
     "read_question",

@@ -35,25 +35,25 @@ class Content(Weights):
 class Structure(Weights):
     """How much the place and kind of a row adds."""
 
-    session: float
+    session: float = 0.0
     """The best rows of the conversation match well."""
-    neighbours: float
+    neighbours: float = 0.0
     """The turns around match well; below zero it prefers the one that stands out."""
-    answers: float
+    answers: float = 0.0
     """The turn before is a question that matches: this is the answer."""
-    length: float
+    length: float = 0.0
     """Longer than the average, as a logarithm in -1..1."""
-    speaker: float
+    speaker: float = 0.0
     """Said by the one person the question names."""
-    date: float
+    date: float = 0.0
     """From the date that the question names, 0..2."""
-    asks: float
+    asks: float = 0.0
     """A short question itself, which seldom tells anything."""
-    own_words: float
+    own_words: float = 0.0
     """Said by the user and not by the assistant."""
-    names: float
+    names: float = 0.0
     """Names something, where a name may be the answer; in the second stage."""
-    alike: float
+    alike: float = 0.0
     """Like the best rows together; in the second stage."""
 
 
@@ -101,6 +101,8 @@ class Profile:
         names=0.0,
         alike=1.5,
     )
+    structure_several: Structure = Structure(session=-0.7, speaker=0.8, names=1.0)
+    """Added to either where a question asks for several things, which are told in several conversations."""
     long_length: float = 60.0
     """Lexemes per row at which a scope counts half as one of long messages."""
     question_length: float = 16.0
@@ -119,8 +121,10 @@ class Profile:
     """A cosine that means nothing in common, with this embedding model."""
     late_floor: float = 0.25
     """The same for late interaction."""
-    linked: int = 8
+    linked_short: int = 8
     """Memories that the graph may add after the first stage, because they speak of the same as the best."""
+    linked_long: int = 4
+    """The same among long messages, which speak of much."""
     late_depth: int = 50
     """Rows of the first stage that the second one looks at."""
     alike_to: int = 3

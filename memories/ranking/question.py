@@ -18,6 +18,17 @@ _MAY = re.compile(
 )
 # What is asked for has a name, or may have: not when, how or why something was, nor whether.
 _FOR_NAMES = re.compile(r"\W*(?:\w+ )?(?:what|which|who|whom|whose|where)\b", re.IGNORECASE)
+_VERB = r"(?:has|have|had|did|does|do|is|are|was|were|can|could|will|would|should|may|might)\b"
+# Several things are asked for: by a number, a plural, or what somebody has done so far.
+_FOR_SEVERAL = re.compile(
+    rf"""\W* (?:\w+\ )? (?:
+        how\ many\ (?!(?:day|week|month|year|hour|minute)s\b)
+      | (?:what|which)\ (?:kind|type|sort)s?\ of\b
+      | (?:what|which|whose)\ (?:(?!{_VERB})[\w'’/-]+\ ){{0,3}}? (?!{_VERB}|(?:this|his)\b)[\w'’/-]*[^\Ws]s\b
+      | (?:what|which|where|who|whom)\ (?:(?!{_VERB})[\w'’/-]+\ ){{0,4}}? (?:has|have)\b
+    )""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _DAY = re.compile(
     rf"\b(\d{{1,2}})(?:st|nd|rd|th)?,? (?:of )?(?:{_MONTH})|\b(?:{_MONTH}) (\d{{1,2}})(?:st|nd|rd|th)?\b(?!\d)"
 )
@@ -42,6 +53,8 @@ class Question:
     when: When | None
     for_names: bool = False
     """Whether a name may be the answer: it begins with what, which, who or where."""
+    for_several: bool = False
+    """Whether several things are asked for, which several memories may tell."""
 
 
 def read_question(text: str, speakers: Iterable[str]) -> Question:
@@ -51,6 +64,7 @@ def read_question(text: str, speakers: Iterable[str]) -> Question:
         named=_named(text, speakers),
         when=read_date(text),
         for_names=_FOR_NAMES.match(text) is not None,
+        for_several=_FOR_SEVERAL.match(text) is not None,
     )
 
 

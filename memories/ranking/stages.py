@@ -43,6 +43,12 @@ def saturation(profile: Profile, average_length: float) -> Saturation:
     return Saturation(profile.k1, _between(profile.b_short, profile.b_long, share))
 
 
+def most_linked(scope: Scope, profile: Profile) -> int:
+    """How many memories the graph may add: one of two numbers, as each makes a statement of its own."""
+    is_long = _longness(profile, scope.average_length) > 0.5
+    return profile.linked_long if is_long else profile.linked_short
+
+
 def first_stage(question: Question, candidates: Candidates, scope: Scope, profile: Profile) -> Ranking:
     """Rank by everything that needs no token vectors; in the modes "text" and "vector" by BM25 or the cosine alone."""
     if profile.mode != "hybrid":
@@ -50,7 +56,7 @@ def first_stage(question: Question, candidates: Candidates, scope: Scope, profil
     near = Neighbourhood.of(candidates.conversations, candidates.turns, profile.reach)
     content = _content(candidates, scope, near, profile)
     signals = content | _structure(question, candidates, scope, near, content, profile)
-    weights = _weights((profile.first_short, profile.first_long), signals, scope, profile)
+    weights = _weights(question, (profile.first_short, profile.first_long), signals, scope, profile)
     contributions = _contributions(signals, weights, profile)
     fused = _total(contributions, len(candidates))
     order = np.argsort(-fused, kind="stable")
@@ -79,7 +85,7 @@ def second_stage(
     }
     if question.for_names:
         signals["names"] = names_told(closer.names)
-    weights = _weights((profile.second_short, profile.second_long), signals, scope, profile)
+    weights = _weights(question, (profile.second_short, profile.second_long), signals, scope, profile)
     anew = _contributions(signals, weights, profile)
     best = np.argsort(-_total(anew, len(rows)), kind="stable")[: profile.alike_to]
     anew |= _contributions({"alike": alike(closer.gists, best)}, weights, profile)
@@ -180,17 +186,22 @@ def _structure(
 
 
 def _weights(
+    question: Question,
     ends: tuple[Content, Content],
     signals: Mapping[str, Floats],
     scope: Scope,
     profile: Profile,
 ) -> dict[str, float]:
-    """The weights for this scope; evidence that is missing leaves its weight to what is there."""
+    """The weights for this question and scope; evidence that is missing leaves its weight to what is there."""
     share = _longness(profile, scope.average_length)
     content = _mixed(*ends, share)
     present = {name: weight for name, weight in content.items() if name in signals}
     scale = sum(content.values()) / (sum(present.values()) or 1.0)
     structure = _mixed(profile.structure_short, profile.structure_long, share)
+    if question.for_several:
+        structure = {
+            name: weight + getattr(profile.structure_several, name) for name, weight in structure.items()
+        }
     return {name: weight * scale for name, weight in present.items()} | structure
 
 

@@ -96,14 +96,14 @@ class TestLinked:
 
     @pytest.fixture
     def link(self, tenant, indexed):
-        def link(best, **fields):
+        def link(best, most=8, **fields):
             indexed()
             reading.drain(tenant.id)
             search = search_of(tenant, **{"vector": self.VECTOR, **fields})
             with tenant_scope(tenant.id, pipelined=True):
                 search, words, _ = candidates.find_by_words(search, lambda: None)
                 found = candidates.find(replace(search, vector=None), words)
-                return candidates.linked(search, found, best).ids[len(found.ids) :]
+                return candidates.linked(search, found, best, most=most).ids[len(found.ids) :]
 
         return link
 
@@ -116,8 +116,7 @@ class TestLinked:
             "Is Oslo far?",
         )
         for most, expected in ((2, {best, both}), (3, {best, both, rare})):
-            profile = replace(DEFAULT_PROFILE, linked=most)
-            assert {*link([best], text="nothing at all", profile=profile)} == expected
+            assert {*link([best], text="nothing at all", most=most)} == expected
 
     def test_what_is_known_already_is_not_added(self, remember, link):
         best, other = remember("Oslo in May.", "A cat in Oslo.")
@@ -133,10 +132,19 @@ class TestLinked:
         assert link([best], text="nothing") == []
         linked_statement.cache_clear()
 
-    def test_no_more_than_the_profile_says_are_added(self, remember, link):
+    def test_what_other_users_speak_of_makes_nothing_common(self, remember, link, monkeypatch):
+        monkeypatch.setattr(candidates, "COMMON", 4)
+        linked_statement.cache_clear()
+        best, other = remember("Oslo in May.", "Oslo in June.", user_id="ann")
+        remember(*(f"Oslo, the {n}th." for n in range(9)), user_id="ben")
+        assert {*link([best], text="nothing", filters=Filters(user_id="ann"))} == {best, other}
+        assert link([best], text="nothing") == []
+        linked_statement.cache_clear()
+
+    def test_no_more_than_asked_for_are_added(self, remember, link):
         best, *_ = remember(*(f"Oslo, the {n}th." for n in range(9)))
         for most in (0, 3):
-            assert len(link([best], text="nothing", profile=replace(DEFAULT_PROFILE, linked=most))) == most
+            assert len(link([best], most=most, text="nothing")) == most
 
     @pytest.mark.parametrize("large", [False, True])
     def test_filters_and_life_hold(self, remember, link, large):
@@ -158,7 +166,7 @@ class TestLinked:
         search = search_of(tenant, vector=self.VECTOR)
         with tenant_scope(tenant.id, pipelined=True):
             found = found_in([], Words())
-            assert candidates.linked(search, found, [best]) is found
+            assert candidates.linked(search, found, [best], most=8) is found
 
 
 class TestScopes:

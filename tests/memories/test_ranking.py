@@ -19,6 +19,7 @@ from memories.ranking import (
     blend,
     dense_text,
     first_stage,
+    most_linked,
     other_names,
     read_date,
     read_question,
@@ -239,6 +240,22 @@ class TestFirstStage:
         assert short == pytest.approx((1.2, 0.75), abs=0.01)
         assert long == pytest.approx((1.2, 1.0), abs=0.01)
 
+    def test_for_several_things_the_conversation_counts_less(self):
+        made = candidates(conversations=[0, 0, 1, 2], cosines=[0.6, 0.5, 0.2, 0.1])
+        one, several = (
+            rank(made, read_question(f"{asked} did Ann paint?", [])) for asked in ("What", "What houses")
+        )
+        structure = DEFAULT_PROFILE.structure_short.session
+        share = (structure + DEFAULT_PROFILE.structure_several.session) / structure
+        assert several.contributions["session"] == pytest.approx(
+            share * one.contributions["session"], rel=1e-2
+        )
+        assert several.contributions["session"].max() < one.contributions["session"].max()
+
+    def test_among_long_messages_the_graph_adds_fewer(self):
+        long = most_linked(scope(average_length=300.0), DEFAULT_PROFILE)
+        assert long < most_linked(scope(), DEFAULT_PROFILE) == DEFAULT_PROFILE.linked_short
+
 
 class TestConfidence:
     def test_a_question_that_is_met_scores_higher_than_one_that_is_not(self):
@@ -355,6 +372,28 @@ class TestCloserLook:
     )
     def test_which_questions_ask_for_names(self, text, expected):
         assert read_question(text, []).for_names is expected
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("What books did Tim read?", True),
+            ("Which gaming consoles does he own?", True),
+            ("And whose kids came?", True),
+            ("How many pets does James have?", True),
+            ("What kind of art does she make?", True),
+            ("Where has Melanie camped?", True),
+            ("Which of his friends have come?", True),
+            ("How many weeks did it take?", False),
+            ("What is his favourite dish?", False),
+            ("What was the class about?", False),
+            ("What did she say of his books?", False),
+            ("Which book does he like?", False),
+            ("When did the guests leave?", False),
+            ("Who is this?", False),
+        ],
+    )
+    def test_which_questions_ask_for_several_things(self, text, expected):
+        assert read_question(text, []).for_several is expected
 
     def test_speakers_and_roles_are_no_other_names(self):
         assert other_names(["Mel", "Melanie", "user", "Oslo"], ["Melanie", "user"]) == {"Oslo"}

@@ -1,6 +1,6 @@
 -- The second look: what speaks of the same as the best so far, first those that share more with them, and rarer things.
 -- The rarest are followed, as far as a bound allows, and what much speaks of links nothing: so the work is bounded in
--- any tenant.
+-- any tenant. For a user's search only what the user's memories speak of counts: an index alone tells.
 WITH shared AS MATERIALIZED (
     SELECT m.entity_id, count(DISTINCT m.memory_id)::float8 AS times
     FROM graph_mention m WHERE m.tenant_id = %(tenant)s AND m.memory_id = ANY(%(best)s::uuid[])
@@ -9,7 +9,8 @@ WITH shared AS MATERIALIZED (
     SELECT s.entity_id, s.times, n.memory_id
     FROM shared s
     CROSS JOIN LATERAL (
-        SELECT n.memory_id FROM graph_mention n WHERE n.tenant_id = %(tenant)s AND n.entity_id = s.entity_id LIMIT {common} OFFSET 0
+        SELECT n.memory_id FROM graph_mention n
+        WHERE n.tenant_id = %(tenant)s AND n.entity_id = s.entity_id {owner_n} LIMIT {common} OFFSET 0
     ) n
 ), rare AS (
     SELECT c.entity_id FROM (
@@ -17,9 +18,7 @@ WITH shared AS MATERIALIZED (
         FROM spoken s GROUP BY s.entity_id HAVING count(*) < {common}
     ) c WHERE c.so_far <= {links}
 ), links AS MATERIALIZED (
-    -- Of an owner's scope only what is the owner's: an index alone tells.
-    SELECT DISTINCT s.entity_id, s.times, s.memory_id
-    FROM spoken s JOIN rare r ON r.entity_id = s.entity_id {owned}
+    SELECT DISTINCT s.entity_id, s.times, s.memory_id FROM spoken s JOIN rare r ON r.entity_id = s.entity_id
 ), strongest AS (
     SELECT l.memory_id, sum(w.weight) AS strength
     FROM links l

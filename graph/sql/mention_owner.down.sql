@@ -1,0 +1,2 @@
+DROP TRIGGER graph_mention_fill ON graph_mention;
+DROP FUNCTION graph_mention_fill();
