@@ -222,7 +222,18 @@ class RelatedView(TenantView):
             mentions=params.get("mentions", False),
             limit=params.get("limit", 100),
         )
-        return Response(asdict(found))
+        near = [
+            {"node": each.node._asdict(), "depth": each.depth, "edge": each.edge._asdict()}
+            for each in found.found
+        ]
+        return Response(
+            {
+                "start": found.start._asdict(),
+                "found": near,
+                "is_cut": found.is_cut,
+                "degraded": found.degraded,
+            }
+        )
 
 
 class PathView(TenantView):
@@ -231,7 +242,16 @@ class PathView(TenantView):
         """A shortest way between two nodes, with the memories that justify each step."""
         params = validated(s.WayParams, request.query_params)
         params.pop("tenant_id", None)
-        return Response(asdict(traversal.path(self.tenant().id, start, end, **params)))
+        found = traversal.path(self.tenant().id, start, end, **params)
+        return Response(
+            {
+                "nodes": [each._asdict() for each in found.nodes],
+                "edges": [each._asdict() for each in found.edges],
+                "cost": found.cost,
+                "is_cut": found.is_cut,
+                "degraded": found.degraded,
+            }
+        )
 
 
 class QueryView(TenantView):

@@ -20,8 +20,7 @@ class GraphUnavailable(Exception):
     """The store did not answer; the same call may succeed later, and PostgreSQL answers instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """An entity, or a memory that the graph has read; only entities have names."""
 
     id: UUID
@@ -29,8 +28,7 @@ class Node:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """What holds between two nodes, and the memory that says so; a mention has no id."""
 
     subject_id: UUID
@@ -44,8 +42,7 @@ class Edge:
         return self.object_id if node_id == self.subject_id else self.subject_id
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbour:
+class Neighbour(NamedTuple):
     """A node, how many steps away it is, and the last step of a shortest way to it."""
 
     node: Node

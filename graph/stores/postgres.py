@@ -1,6 +1,6 @@
 """Ways through the rows themselves: a level in one statement."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from psycopg.errors import QueryCanceled
 
 from graph.extraction import FUNCTIONAL
 from graph.stores import walking
-from graph.stores.base import MAX_DEPTH, MENTIONS, GraphStore, Neighbour, Neighbourhood, Node, Way
+from graph.stores.base import MAX_DEPTH, MEMORY, MENTIONS, GraphStore, Neighbour, Neighbourhood, Node, Way
 from graph.stores.walking import Deadline, Step
 from memos_project.db import fetch_prepared, send_prepared, tenant_scope
 from memos_project.errors import NotFound
@@ -51,17 +51,33 @@ SPOKEN_OF = f"""
      FROM graph_mention m WHERE m.entity_id = node.id AND m.tenant_id = %(tenant)s
      ORDER BY m.memory_id DESC LIMIT %(fan_out)s)
 """
-AT_NODES = "SELECT near.* FROM unnest(%(nodes)s::uuid[]) node (id) CROSS JOIN LATERAL"
-EDGES = f"{AT_NODES} ({RELATIONS}) near"
-EDGES_AND_MENTIONS = f"{AT_NODES} ({RELATIONS} UNION ALL {SPOKEN_OF}) near"
-ENTITIES = (
-    "SELECT e.id, e.kind, e.name FROM graph_entity e WHERE e.tenant_id = %(tenant)s AND e.id = ANY(%(ids)s)"
-)
-NODES = f"""
-{ENTITIES}
-UNION ALL
-SELECT r.memory_id, 'memory', '' FROM graph_reading r WHERE r.tenant_id = %(tenant)s AND r.memory_id = ANY(%(ids)s)
+ENTITIES = "SELECT e.id, e.kind, e.name FROM graph_entity e WHERE e.tenant_id = %(tenant)s AND e.id = "
+MEMORIES = f"""
+SELECT r.memory_id, '{MEMORY}', '' FROM graph_reading r WHERE r.tenant_id = %(tenant)s AND r.memory_id =
 """
+NODES = f"{ENTITIES} ANY(%(ids)s) UNION ALL {MEMORIES} ANY(%(ids)s)"
+
+
+def _edges_sql(edges: str) -> str:
+    return f"SELECT near.*, '', '' FROM unnest(%(nodes)s::uuid[]) node (id) CROSS JOIN LATERAL ({edges}) near"
+
+
+def _named_sql(edges: str, *nodes: str) -> str:
+    """Edges with the node each leads to: looked up in passing, which is quicker than to ask for them all afterwards."""
+    far = "(CASE WHEN near.outwards THEN near.object_id ELSE near.subject_id END)"
+    return f"""
+        SELECT near.*, far.kind, far.name FROM unnest(%(nodes)s::uuid[]) node (id)
+        CROSS JOIN LATERAL ({edges}) near (subject_id, predicate, object_id, confidence, id, memory_id, outwards)
+        CROSS JOIN LATERAL ({" UNION ALL ".join(f"{each} {far}" for each in nodes)} OFFSET 0) far
+    """
+
+
+# By whether mentions are edges as well.
+EDGES = {False: _edges_sql(RELATIONS), True: _edges_sql(f"{RELATIONS} UNION ALL {SPOKEN_OF}")}
+NAMED = {
+    False: _named_sql(RELATIONS, ENTITIES),
+    True: _named_sql(f"{RELATIONS} UNION ALL {SPOKEN_OF}", ENTITIES, MEMORIES),
+}
 
 
 class PostgresStore(GraphStore):
@@ -79,18 +95,16 @@ class PostgresStore(GraphStore):
         mentions: bool = False,
         limit: int = 100,
     ) -> Neighbourhood:
-        edges = _edges_of(tenant_id, predicates, mentions=mentions)
+        edges = _edges_of(tenant_id, predicates, NAMED[mentions])
         with _searching(tenant_id) as deadline:
             begun = send_prepared(NODES, {"tenant": tenant_id, "ids": [node_id]})
             reached, is_cut = walking.neighbours(node_id, edges, depth=depth, limit=limit, deadline=deadline)
             start = [Node(*row) for row in begun()]
             if not start:
                 raise NotFound("There is no such node.")
-            nodes = _nodes(tenant_id, [each.node_id for each in reached], memories=mentions)
         found = [
-            Neighbour(nodes[each.node_id], each.depth, each.edge.edge())
-            for each in reached
-            if each.node_id in nodes
+            Neighbour(Node(node_id, step.label, step.name), depth, step.edge())
+            for node_id, depth, step in reached
         ]
         return Neighbourhood(start[0], found, is_cut)
 
@@ -104,8 +118,8 @@ class PostgresStore(GraphStore):
         weighted: bool = False,
         mentions: bool = False,
     ) -> Way:
-        edges = _edges_of(tenant_id, None, mentions=mentions)
-        nodes = partial(_nodes, tenant_id, memories=True)
+        edges = _edges_of(tenant_id, None, EDGES[mentions])
+        nodes = partial(_nodes, tenant_id)
         with _searching(tenant_id, field="max_depth") as deadline:
             if {start, end} - nodes([start, end]).keys():
                 raise NotFound("There is no such node.")
@@ -124,9 +138,12 @@ class PostgresStore(GraphStore):
 def _searching(tenant_id: UUID, *, field: str = "depth") -> Iterator[Deadline]:
     """A transaction of the tenant in which no statement takes longer than a question may."""
     deadline = Deadline(settings.MEMOS_GRAPH_TIMEOUT, field=field)
-    most = {"statement_timeout": str(max(1, int(1000 * deadline.seconds)))}
+    limits = {
+        "statement_timeout": str(max(1, int(1000 * deadline.seconds))),
+        "plan_cache_mode": "force_generic_plan",
+    }
     try:
-        with tenant_scope(tenant_id, settings=most, pipelined=True):
+        with tenant_scope(tenant_id, settings=limits, pipelined=True):
             yield deadline
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
@@ -134,15 +151,12 @@ def _searching(tenant_id: UUID, *, field: str = "depth") -> Iterator[Deadline]:
         raise
 
 
-def _edges_of(
-    tenant_id: UUID, predicates: Collection[str] | None, *, mentions: bool
-) -> Callable[[Sequence[UUID]], list[Step]]:
+def _edges_of(tenant_id: UUID, predicates: Collection[str] | None, sql: str) -> walking.Edges:
     params: dict[str, Any] = {
         "tenant": tenant_id,
         "predicates": None if predicates is None else sorted(predicates),
         "functional": sorted(FUNCTIONAL),
     }
-    sql = EDGES_AND_MENTIONS if mentions else EDGES
 
     def edges(nodes: Sequence[UUID]) -> list[Step]:
         rows = fetch_prepared(sql, {**params, "nodes": list(nodes), "fan_out": walking.FAN_OUT + 1})
@@ -151,6 +165,6 @@ def _edges_of(
     return edges
 
 
-def _nodes(tenant_id: UUID, ids: Collection[UUID], *, memories: bool) -> Mapping[UUID, Node]:
-    rows = fetch_prepared(NODES if memories else ENTITIES, {"tenant": tenant_id, "ids": list(ids)})
+def _nodes(tenant_id: UUID, ids: Collection[UUID]) -> Mapping[UUID, Node]:
+    rows = fetch_prepared(NODES, {"tenant": tenant_id, "ids": list(ids)})
     return {row[0]: Node(*row) for row in rows}

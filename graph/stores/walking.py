@@ -28,12 +28,15 @@ class Step(NamedTuple):
     id: UUID | None
     memory_id: UUID | None
     outwards: bool  # met from its subject
+    # Of the node at the other end, where who gives the edges knows it.
+    label: str = ""
+    name: str = ""
 
     def other(self, node_id: UUID) -> UUID:
         return self.object_id if node_id == self.subject_id else self.subject_id
 
     def edge(self) -> Edge:
-        return Edge(*self[:-1])
+        return Edge._make(self[:6])
 
 
 type Edges = Callable[[Sequence[UUID]], Sequence[Step]]
