@@ -121,11 +121,13 @@ class PostgresStore(GraphStore):
         edges = _edges_of(tenant_id, None, EDGES[mentions])
         nodes = partial(_nodes, tenant_id)
         with _searching(tenant_id, field="max_depth") as deadline:
-            if {start, end} - nodes([start, end]).keys():
-                raise NotFound("There is no such node.")
-            return walking.told_way(
+            ends = send_prepared(NODES, {"tenant": tenant_id, "ids": [start, end]})
+            way = walking.told_way(
                 start, end, edges, nodes, max_depth=max_depth, weighted=weighted, deadline=deadline
             )
+            if {start, end} - {node_id for node_id, *_ in ends()}:
+                raise NotFound("There is no such node.")
+            return way
 
     def ping(self) -> None:
         """PostgreSQL is asked for by itself."""

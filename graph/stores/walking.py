@@ -3,7 +3,7 @@
 import heapq
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import batched
+from itertools import batched, pairwise
 from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
@@ -40,7 +40,7 @@ class Step(NamedTuple):
 
 
 type Edges = Callable[[Sequence[UUID]], Sequence[Step]]
-"""The edges at these nodes, each as it is met from them: of each node up to FAN_OUT + 1 in each direction."""
+"""The edges at these nodes, each as it is met from them: of each node up to FAN_OUT + 1 in each direction, which stand together."""
 
 
 class Deadline:
@@ -143,12 +143,18 @@ def cost(edges: Iterable[Step | Edge], *, weighted: bool) -> float:
     return sum(1 / max(edge.confidence, 0.01) if weighted else 1.0 for edge in edges)
 
 
-def is_crowded(edges: Collection[Step]) -> bool:
+def is_crowded(edges: Sequence[Step]) -> bool:
     """Whether some node has more edges in one direction than are followed."""
-    if len(edges) <= FAN_OUT:
+    # More than FAN_OUT that stand together reach from one of these to the next.
+    marks = [_met(edge) for edge in edges[:: (FAN_OUT + 1) // 2]]
+    if not any(one == other for one, other in pairwise(marks)):
         return False
-    counts = Counter((edge[0] if edge[6] else edge[2], edge[6], edge[4] is None) for edge in edges)
-    return max(counts.values()) > FAN_OUT
+    return max(Counter(map(_met, edges)).values()) > FAN_OUT
+
+
+def _met(edge: Step) -> tuple[UUID, bool, bool]:
+    """From where, in which direction, and whether it is a mention."""
+    return edge[0] if edge[6] else edge[2], edge[6], edge[4] is None
 
 
 def _shortest(

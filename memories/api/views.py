@@ -21,7 +21,15 @@ from memories.models import Memory, MemoryVersion
 from memories.services import NewMemory
 from memos_project.api.parameters import IF_MATCH, TENANT_ID
 from memos_project.api.problems import flattened
-from memos_project.api.views import TenantView, decode_cursor, encode_cursor, etag, if_match, validated
+from memos_project.api.views import (
+    TenantView,
+    decode_cursor,
+    encode_cursor,
+    etag,
+    if_match,
+    refuse_repeated,
+    validated,
+)
 from memos_project.db import tenant_scope
 from memos_project.errors import Forbidden, InvalidInput, MemosError, NotFound
 from memos_project.tenancy.callers import TenantInfo
@@ -402,6 +410,7 @@ def _thread(request: Request, tenant_id: UUID, conversation: str) -> retrieval.T
 
 def _text_param(request: Request, name: str) -> str | None:
     """A query parameter as text that PostgreSQL can hold."""
+    refuse_repeated(request.query_params, [name])
     value = request.query_params.get(name)
     if value is not None and ("\x00" in value or len(value) > 200):
         raise InvalidInput("At most 200 characters, none of them null.", field=name)

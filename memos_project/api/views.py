@@ -4,11 +4,14 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.http import QueryDict
+from rest_framework.exceptions import ValidationError
+from rest_framework.fields import ListField
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -42,6 +45,7 @@ class TenantView(APIView):
     def tenant(self, named: str | None = None) -> TenantInfo:
         """The tenant of this request; raises Forbidden where the key may not act for the one named."""
         own = self.caller.tenant
+        refuse_repeated(self.request.query_params, ["tenant_id"])
         named = named or self.request.query_params.get("tenant_id")
         if named is None or named in (own.slug, str(own.id)):
             return own
@@ -69,7 +73,18 @@ class TenantView(APIView):
 
 def validated(serializer: type[Serializer[Any]], data: Any, *, partial: bool = False) -> dict[str, Any]:
     """The serializer's view of the data; raises ValidationError naming the fields."""
-    return dict(_made_once(serializer, partial).run_validation(data))
+    made = _made_once(serializer, partial)
+    if isinstance(data, QueryDict):
+        refuse_repeated(
+            data, [name for name, field in made.fields.items() if not isinstance(field, ListField)]
+        )
+    return dict(made.run_validation(data))
+
+
+def refuse_repeated(params: QueryDict, names: Iterable[str]) -> None:
+    """Raise ValidationError for parameters that are given more than once, of which any but one would go unheard."""
+    if repeated := [name for name in names if len(params.getlist(name)) > 1]:
+        raise ValidationError({name: ["Given more than once."] for name in repeated})
 
 
 @cache

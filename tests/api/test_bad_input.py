@@ -248,6 +248,23 @@ class TestLists:
             answer = api.get("/v1/conversations/c/messages", **{field: value})
             assert refused(answer, field, status=(400, 403))
 
+    @pytest.mark.parametrize(
+        ("path", "field"),
+        [
+            ("/v1/memories", "limit"),
+            ("/v1/memories", "tenant_id"),
+            ("/v1/conversations", "user_id"),
+            ("/v1/conversations/c", "user_id"),
+            ("/v1/doubts", "limit"),
+            ("/v1/entities", "name"),
+        ],
+    )
+    def test_what_is_given_more_than_once(self, api, path, field):
+        assert refused(api.get(f"{path}?{field}=1&{field}=2"), field)
+
+    def test_only_a_list_may_be_given_in_parts(self, api):
+        assert api.get("/v1/memories?kind=fact&kind=code&tag=a&tag=b&limit=1").status == 200
+
 
 class TestPaths:
     @pytest.mark.parametrize(
