@@ -1,7 +1,8 @@
 """The graph over HTTP: parse, call, render."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
+from operator import attrgetter, itemgetter
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from graph.api.renderers import SvgRenderer
 from graph.matching import match
 from memos_project.api.parameters import TENANT_ID
 from memos_project.api.renderers import JSONRenderer
-from memos_project.api.views import TenantView, decode_cursor, encode_cursor, validated
+from memos_project.api.views import TenantView, decode_cursor, page, validated
 
 FIRST = UUID(int=0)
 PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
@@ -25,14 +26,6 @@ PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 def _after(params: Mapping[str, Any]) -> UUID:
     return UUID(bytes=decode_cursor(params["cursor"])) if "cursor" in params else FIRST
-
-
-def _page(rows: Sequence[Any], limit: int, ids: Sequence[UUID]) -> dict[str, Any]:
-    """Of one row more than asked for, the page and where the next one begins."""
-    return {
-        "results": rows[:limit],
-        "next_cursor": encode_cursor(ids[limit - 1]) if len(rows) > limit else None,
-    }
 
 
 class EntitiesView(TenantView):
@@ -45,7 +38,7 @@ class EntitiesView(TenantView):
             found = queries.search(tenant.id, params["name"], kind=kind, limit=limit)
             return Response({"results": [asdict(each) for each in found], "next_cursor": None})
         found = queries.list_entities(tenant.id, kind=kind, after=_after(params), limit=limit + 1)
-        return Response(_page([asdict(each) for each in found], limit, [each.id for each in found]))
+        return Response(page(found, limit, render=asdict, key=attrgetter("id")))
 
 
 class EntityView(TenantView):
@@ -93,7 +86,7 @@ class MemoriesView(TenantView):
         limit = params.get("limit", 50)
         rows = queries.memories_of(self.tenant().id, entity_id, after=_after(params), limit=limit + 1)
         found = [{"memory_id": memory_id, "text": text} for memory_id, text in rows]
-        return Response(_page(found, limit, [memory_id for memory_id, _ in rows]))
+        return Response(page(found, limit, render=dict, key=itemgetter("memory_id")))
 
 
 class NeighbourhoodView(TenantView):
@@ -193,7 +186,7 @@ class DoubtsView(TenantView):
         params = validated(s.PageParams, request.query_params)
         limit = params.get("limit", 50)
         doubts = queries.doubts(self.tenant().id, after=_after(params), limit=limit + 1)
-        return Response(_page([asdict(each) for each in doubts], limit, [each.id for each in doubts]))
+        return Response(page(doubts, limit, render=asdict, key=attrgetter("id")))
 
 
 class DoubtView(TenantView):

@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
 from uuid import UUID
@@ -108,6 +108,14 @@ def if_match(request: Request) -> int | None:
 
 def etag(version: int) -> dict[str, str]:
     return {"ETag": f'"{version}"'}
+
+
+def page[Row](
+    rows: Sequence[Row], limit: int, *, render: Callable[[Row], Any], key: Callable[[Row], UUID]
+) -> dict[str, Any]:
+    """Of one row more than asked for, the page and where the next one begins."""
+    cursor = encode_cursor(key(rows[limit - 1])) if len(rows) > limit else None
+    return {"results": [render(each) for each in rows[:limit]], "next_cursor": cursor}
 
 
 def encode_cursor(last: UUID | int) -> str:

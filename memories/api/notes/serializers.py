@@ -17,7 +17,7 @@ from memos_project.api.fields import (
 MOST_SOURCES = 100
 
 
-class WordsField(serializers.ListField):
+class KeywordsField(serializers.ListField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(child=StrictCharField(max_length=100), max_length=50, **kwargs)
 
@@ -31,7 +31,7 @@ class NoteInput(serializers.Serializer[Any]):
     )
     title = StrictCharField(max_length=500, required=False, allow_blank=True)
     user_id = StrictCharField(**NAME)
-    keywords = WordsField(required=False)
+    keywords = KeywordsField(required=False)
     tags = TagsField(required=False)
     sources = serializers.ListField(
         child=StrictUUIDField(), max_length=MOST_SOURCES, required=False,

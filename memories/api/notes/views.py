@@ -1,6 +1,5 @@
 """Notes and consolidations over HTTP: parse, call, render."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -19,7 +18,7 @@ from memories.candidates import Filters
 from memories.consolidation import runs
 from memories.models import ConsolidationRun, ConsolidationStep, Memory
 from memos_project.api.parameters import TENANT_ID
-from memos_project.api.views import TenantView, decode_cursor, encode_cursor, etag, validated
+from memos_project.api.views import TenantView, decode_cursor, etag, page, validated
 
 MOST_CONTEXT = 500
 
@@ -44,12 +43,6 @@ def rendered(note: notes.Described) -> dict[str, Any]:
     }
 
 
-def _page(rows: Sequence[Any], limit: int, render: Any, key: Any) -> dict[str, Any]:
-    """Of one row more than asked for, the page and where the next one begins."""
-    cursor = encode_cursor(key(rows[limit - 1])) if len(rows) > limit else None
-    return {"results": [render(each) for each in rows[:limit]], "next_cursor": cursor}
-
-
 def _before(params: dict[str, Any]) -> UUID | None:
     return UUID(bytes=decode_cursor(params["cursor"])) if "cursor" in params else None
 
@@ -68,7 +61,7 @@ class NotesView(TenantView):
             return Response({"results": [rendered(each) for each in ranked], "next_cursor": None})
         named = {name: params[name] for name in ("user_id", "keyword", "source") if name in params}
         rows = notes.list_notes(tenant.id, before=_before(params), limit=limit + 1, **named)
-        return Response(_page(rows, limit, rendered, lambda each: each.memory.pk))
+        return Response(page(rows, limit, render=rendered, key=lambda each: each.memory.pk))
 
     @extend_schema(
         operation_id="notes_store",
@@ -121,7 +114,7 @@ class ConsolidationsView(TenantView):
         rows = runs.list_runs(
             self.tenant(params.get("tenant_id")).id, before=_before(params), limit=limit + 1
         )
-        return Response(_page(rows, limit, _run, lambda each: each.pk))
+        return Response(page(rows, limit, render=_run, key=lambda each: each.pk))
 
     @extend_schema(
         operation_id="consolidations_start",
