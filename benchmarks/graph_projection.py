@@ -30,7 +30,8 @@ from memos_project.tenancy.services import create_tenant
 ROWS = """
 WITH memories AS MATERIALIZED (SELECT array_agg(id ORDER BY id) AS ids FROM memories_memory WHERE tenant_id = %(t)s),
 entities AS MATERIALIZED (
-    SELECT array_agg(id ORDER BY id) AS ids, count(*) AS many FROM graph_entity WHERE tenant_id = %(t)s
+    SELECT array_agg(entity_id ORDER BY entity_id) AS ids, array_agg(id ORDER BY entity_id) AS names, count(*) AS many
+    FROM graph_entityname WHERE tenant_id = %(t)s
 ), read AS (
     INSERT INTO graph_reading (memory_id, tenant_id, content_hash, extractor)
     SELECT unnest(ids), %(t)s, 'h', 'rules' FROM memories
@@ -41,9 +42,10 @@ entities AS MATERIALIZED (
            now() - make_interval(hours => n)
     FROM memories m, entities e, generate_series(0, %(m)s * 3 / 2 - 2) n
 )
-INSERT INTO graph_mention (tenant_id, memory_id, entity_id, start, "end", text)
-SELECT %(t)s, m.ids[1 + n / 3], e.ids[1 + floor(many * power(random(), 1.5))::int], 0, 5, 'Thing'
+INSERT INTO graph_mention (tenant_id, memory_id, entity_id, name_id, start, "end", text)
+SELECT %(t)s, m.ids[1 + n / 3], e.ids[drawn.at], e.names[drawn.at], 0, 5, 'Thing'
 FROM memories m, entities e, generate_series(0, %(m)s * 3 - 1) n
+CROSS JOIN LATERAL (SELECT 1 + floor(many * power(random(), 1.5) + 0 * n)::int AS at) drawn
 """
 # One relationship a row.
 MENTIONS = """
@@ -51,7 +53,13 @@ UNWIND $rows AS row
 MATCH (m:Memory {tenant: $tenant, uid: row.memory}) MATCH (e:Entity {tenant: $tenant, uid: row.entity})
 MERGE (m)-[r:MENTIONS]->(e) SET r.tenant = $tenant
 """
-ENTITIES = "INSERT INTO graph_entity (tenant_id, kind, name) SELECT %s, 'thing', 'Thing ' || n FROM generate_series(1, %s) n"
+ENTITIES = """
+WITH made AS (
+    INSERT INTO graph_entity (tenant_id, kind, name) SELECT %(t)s, 'thing', 'Thing ' || n FROM generate_series(1, %(n)s) n
+    RETURNING id, name
+)
+INSERT INTO graph_entityname (tenant_id, entity_id, kind, name, normal) SELECT %(t)s, id, 'thing', name, lower(name) FROM made
+"""
 
 
 def fill(tenant: TenantInfo, memories: int) -> None:
@@ -66,7 +74,7 @@ def fill(tenant: TenantInfo, memories: int) -> None:
         remember(tenant, items, actor="benchmark")
     with tenant_scope(tenant.id), connections["default"].cursor() as cursor:
         cursor.execute("DELETE FROM memories_indexjob WHERE tenant_id = %s", [tenant.id])
-        cursor.execute(ENTITIES, [tenant.id, memories // 3])
+        cursor.execute(ENTITIES, {"t": tenant.id, "n": memories // 3})
         cursor.execute(ROWS, {"t": tenant.id, "m": memories})
     with connections["owner"].cursor() as cursor:
         cursor.execute("VACUUM ANALYZE graph_entity, graph_relation, graph_mention, graph_reading")

@@ -33,7 +33,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "session_top": (1, 100),
     "reach": (0, 20),
     "fade": (0, 1),
-    "linked_short": (0, 64),
+    "linked": (0, 64),
     "linked_long": (0, 64),
     "late_depth": (0, 200),
     "alike_to": (1, 50),

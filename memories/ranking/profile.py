@@ -102,7 +102,7 @@ class Profile:
         alike=1.5,
     )
     structure_several: Structure = Structure(session=-0.7, speaker=0.8, names=1.0)
-    """Added to either where a question asks for several things, which are told in several conversations."""
+    """Added to what counts at all where a question asks for several things, which are told in several conversations."""
     long_length: float = 60.0
     """Lexemes per row at which a scope counts half as one of long messages."""
     question_length: float = 16.0
@@ -121,10 +121,10 @@ class Profile:
     """A cosine that means nothing in common, with this embedding model."""
     late_floor: float = 0.25
     """The same for late interaction."""
-    linked_short: int = 8
+    linked: int = 8
     """Memories that the graph may add after the first stage, because they speak of the same as the best."""
     linked_long: int = 4
-    """The same among long messages, which speak of much."""
+    """No more than so many among long messages, which speak of much."""
     late_depth: int = 50
     """Rows of the first stage that the second one looks at."""
     alike_to: int = 3

@@ -22,10 +22,12 @@ _VERB = r"(?:has|have|had|did|does|do|is|are|was|were|can|could|will|would|shoul
 # Several things are asked for: by a number, a plural, or what somebody has done so far.
 _FOR_SEVERAL = re.compile(
     rf"""\W* (?:\w+\ )? (?:
-        how\ many\ (?!(?:day|week|month|year|hour|minute)s\b)
+        how\ many\ (?!(?:\w+\ ){{0,2}}?(?:day|week|month|year|hour|minute)s\b)
       | (?:what|which)\ (?:kind|type|sort)s?\ of\b
-      | (?:what|which|whose)\ (?:(?!{_VERB})[\w'’/-]+\ ){{0,3}}? (?!{_VERB}|(?:this|his)\b)[\w'’/-]*[^\Ws]s\b
-      | (?:what|which|where|who|whom)\ (?:(?!{_VERB})[\w'’/-]+\ ){{0,4}}? (?:has|have)\b
+      | (?:what|which|who)\ (?:are|were)\b
+      | (?:what|which|whose)\ (?:(?!{_VERB})[\w'’/-]+\ ){{0,3}}? (?!{_VERB}|his\b)
+        (?:[\w'’/-]*[^\Wsiu]s|people|children|men|women)\ (?:[\w'’/-]+\ ){{0,4}}?{_VERB}
+      | (?:what|which|where|who|whom)\ (?:(?!{_VERB})[\w'’/-]+\ ){{0,4}}? (?:has|have)\ (?!(?:the|an?|happened)\b)
     )""",
     re.IGNORECASE | re.VERBOSE,
 )

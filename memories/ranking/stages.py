@@ -46,7 +46,7 @@ def saturation(profile: Profile, average_length: float) -> Saturation:
 def most_linked(scope: Scope, profile: Profile) -> int:
     """How many memories the graph may add: one of two numbers, as each makes a statement of its own."""
     is_long = _longness(profile, scope.average_length) > 0.5
-    return profile.linked_long if is_long else profile.linked_short
+    return min(profile.linked, profile.linked_long) if is_long else profile.linked
 
 
 def first_stage(question: Question, candidates: Candidates, scope: Scope, profile: Profile) -> Ranking:
@@ -200,7 +200,8 @@ def _weights(
     structure = _mixed(profile.structure_short, profile.structure_long, share)
     if question.for_several:
         structure = {
-            name: weight + getattr(profile.structure_several, name) for name, weight in structure.items()
+            name: weight + getattr(profile.structure_several, name) if weight else 0.0
+            for name, weight in structure.items()
         }
     return {name: weight * scale for name, weight in present.items()} | structure
 

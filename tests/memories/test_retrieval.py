@@ -375,7 +375,7 @@ class TestGraph:
                     top_k=5,
                 ).hits
             ]
-            for more in ({}, {"linked_short": 0})
+            for more in ({}, {"linked": 0})
         )
         assert linked in found
         assert linked not in narrow

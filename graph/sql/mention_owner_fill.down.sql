@@ -1,0 +1,2 @@
+-- Whose a mention is goes with its column.
+SELECT 1;

@@ -1,0 +1,1 @@
+DROP FUNCTION memos_remember_one(uuid, jsonb, text);
