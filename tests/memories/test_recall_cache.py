@@ -607,6 +607,11 @@ def other_process(tenant):
         process.stdin.close()
 
 
+def apart(given, found):
+    """Where two lists of answers differ, question by question: the hits of the one and of the other."""
+    return [(one, other) for one, other in zip(given, found, strict=True) if one != other]
+
+
 texts = st.sampled_from(["The cat sleeps.", "A grey cat.", "The dog barks.", "A cat and a dog.", "Rain."])
 numbers = st.integers(0, 2)
 steps = st.one_of(
@@ -635,7 +640,7 @@ class TestTwoProcesses:
             (other_process if elsewhere else at_work)(*step[:1], tenant, *step[1:])
             for process in (at_work, other_process):
                 given, found = process("ask", tenant)
-                assert [*given] == [found, found], step
+                assert [apart(each, found) for each in given] == [[], []], step
 
     def test_answers_are_in_fact_given_again(self, other_process, monkeypatch):
         tenant = str(uuid4())
