@@ -18,16 +18,16 @@ _MAY = re.compile(
 )
 # What is asked for has a name, or may have: not when, how or why something was, nor whether.
 _FOR_NAMES = re.compile(r"\W*(?:\w+ )?(?:what|which|who|whom|whose|where)\b", re.IGNORECASE)
-_VERB = r"(?:has|have|had|did|does|do|is|are|was|were|can|could|will|would|should|may|might)\b"
+_AUXILIARY = r"(?:has|have|had|did|does|do|is|are|was|were|can|could|will|would|should|may|might)\b"
 # Several things are asked for: by a number, a plural, or what somebody has done so far.
 _FOR_SEVERAL = re.compile(
     rf"""\W* (?:\w+\ )? (?:
         how\ many\ (?!(?:\w+\ ){{0,2}}?(?:day|week|month|year|hour|minute)s\b)
       | (?:what|which)\ (?:kind|type|sort)s?\ of\b
       | (?:what|which|who)\ (?:are|were)\b
-      | (?:what|which|whose)\ (?:(?!{_VERB})[\w'’/-]+\ ){{0,3}}? (?!{_VERB}|his\b)
-        (?:[\w'’/-]*[^\Wsiu]s|people|children|men|women)\ (?:[\w'’/-]+\ ){{0,4}}?{_VERB}
-      | (?:what|which|where|who|whom)\ (?:(?!{_VERB})[\w'’/-]+\ ){{0,4}}? (?:has|have)\ (?!(?:the|an?|happened)\b)
+      | (?:what|which|whose)\ (?:(?!{_AUXILIARY})[\w'’/-]+\ ){{0,3}}? (?!{_AUXILIARY}|his\b)
+        (?:[\w'’/-]*[^\Wsiu]s|people|children|men|women)\ (?:[\w'’/-]+\ ){{0,4}}?{_AUXILIARY}
+      | (?:what|which|where|who|whom)\ (?:(?!{_AUXILIARY})[\w'’/-]+\ ){{0,4}}? (?:has|have)\ (?!(?:the|an?|happened)\b)
     )""",
     re.IGNORECASE | re.VERBOSE,
 )

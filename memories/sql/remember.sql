@@ -29,7 +29,6 @@ SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
     present text := current_setting('memos.tenant_id', true);
-    many boolean := jsonb_array_length(items) > 1;
     thread record;
     thread_id uuid;
     threads jsonb := '{}';
@@ -62,11 +61,9 @@ BEGIN
             valid_to timestamptz, expires_at timestamptz, pinned boolean, language text
         )
     ), known AS MATERIALIZED (
-        -- A single one that is there already is found out by writing it. Of several, those that are there must be left
-        -- out before the turns are numbered.
+        -- Those that are there must be left out before the turns are numbered.
         SELECT o.place, same.id FROM offered o
         CROSS JOIN LATERAL memos_same_memory(of_tenant, o.user_id, o.external_id, o.conversation_id, o.kind, o.content_hash) AS same (id)
-        WHERE many
     ), fresh AS MATERIALIZED (
         SELECT uuidv7() AS id, in_order.* FROM (
             SELECT o.*, row_number() OVER (PARTITION BY o.conversation_id ORDER BY o.place) AS conversation_place
