@@ -66,7 +66,7 @@ def running(directory: Path, blocker: DjangoDbBlocker) -> Iterator[None]:
 def _connect(alias: str, url: str) -> None:
     wanted = env.db_url_config(url)
     config = connections.settings[alias]
-    config.update({name: value for name, value in wanted.items() if name != "OPTIONS"})
+    config.update({name: value for name, value in wanted.items() if name not in ("ENGINE", "OPTIONS")})
     config["OPTIONS"].update(wanted["OPTIONS"])
 
 

@@ -1,5 +1,7 @@
 """Pooled connections whose server has gone."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import psycopg
 import pytest
 from django.db import connection
@@ -41,6 +43,21 @@ def test_a_connection_that_was_ended_while_it_rested_is_not_used():
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         assert cursor.fetchone() != (first,)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nor_by_another_thread():
+    def ask():
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_backend_pid()")
+                return cursor.fetchone()
+        finally:
+            connection.close()
+
+    _, first = end_one()
+    with ThreadPoolExecutor(1) as pool:
+        assert all(pool.submit(ask).result() != (first,) for _ in range(connection.pool.max_size))
 
 
 @pytest.mark.django_db
