@@ -16,6 +16,8 @@ FAN_OUT = 100
 MAX_NODES = 20_000
 # After so many edges or nodes that were looked at comes a look at the clock.
 CHECKED = 1000
+# Of how many nodes of a level the edges are read at once where the first of them may be the last that is needed.
+PORTION = 24
 
 
 class Step(NamedTuple):
@@ -160,25 +162,29 @@ def _met(edge: Step) -> tuple[UUID, bool, bool]:
 def _shortest(
     start: UUID, end: UUID, edges: Edges, max_depth: int, *, deadline: Deadline
 ) -> tuple[list[Step] | None, bool]:
-    """From both ends, always from where there is less to look at; where they first meet is a shortest way."""
-    frontiers = [start], [end]
+    """From both ends, always from where there is less to look at; where they first meet is a shortest way.
+
+    The last level is the largest, and on average half of it is enough: it is read in portions.
+    """
+    frontiers = [[start], [end]]
     came_by: tuple[dict[UUID, Step | None], dict[UUID, Step | None]] = {start: None}, {end: None}
     is_cut = False
     for _ in range(max_depth):
         deadline.check()
         side = 0 if len(frontiers[0]) <= len(frontiers[1]) else 1
-        found = edges(frontiers[side])
-        is_cut |= is_crowded(found)
-        frontiers[side].clear()
         own, others = came_by[side], came_by[1 - side]
-        for edge in found:
-            there = edge[2] if edge[6] else edge[0]
-            if there not in own:
-                own[there] = edge
-                if there in others:
-                    first = [*_back(came_by[0], there)]
-                    return [*reversed(first), *_back(came_by[1], there)], is_cut
-                frontiers[side].append(there)
+        frontier, frontiers[side] = frontiers[side], []
+        for some in batched(frontier, PORTION):
+            found = edges(some)
+            is_cut |= is_crowded(found)
+            for edge in found:
+                there = edge[2] if edge[6] else edge[0]
+                if there not in own:
+                    own[there] = edge
+                    if there in others:
+                        first = [*_back(came_by[0], there)]
+                        return [*reversed(first), *_back(came_by[1], there)], is_cut
+                    frontiers[side].append(there)
         if not frontiers[side]:
             break
         if len(own) + len(others) > MAX_NODES:
