@@ -1,6 +1,6 @@
 """What the Neo4j store asks a server to answer one question."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from time import time_ns
 from typing import Any
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from neo4j import Query
 
 from graph.stores import cypher, walking
-from graph.stores.base import MENTIONS, Node, Way
+from graph.stores.base import MENTIONS, Edge, Node, Way
 from graph.stores.walking import Deadline, Step
 
 
@@ -22,6 +22,10 @@ class Search:
     def nodes(self, ids: Collection[UUID]) -> dict[UUID, Node]:
         rows = self._run(cypher.NODES, ids=[str(each) for each in ids])
         return {UUID(uid): Node(UUID(uid), label, name) for uid, label, name in rows}
+
+    def tell(self, ids: Sequence[UUID], steps: Sequence[Step]) -> tuple[Mapping[UUID, Node], Sequence[Edge]]:
+        """The nodes of a way and its edges."""
+        return self.nodes(ids), [step.edge() for step in steps]
 
     def edges_of(self, predicates: Collection[str] | None, *, mentions: bool) -> walking.Edges:
         chosen = None if predicates is None else sorted(predicates)
@@ -67,9 +71,9 @@ class Search:
 def _step(row: Sequence[Any]) -> Step:
     subject, predicate, object_, sure, uid, memory, outwards = row
     memory_id = UUID(memory) if memory else None
-    return Step(UUID(subject), predicate, UUID(object_), sure, UUID(uid), memory_id, outwards)
+    return Step(UUID(subject), UUID(object_), outwards, UUID(uid), sure, predicate, memory_id)
 
 
 def _mention(memory: str, entity: str, outwards: bool) -> Step:
     memory_id = UUID(memory)
-    return Step(memory_id, MENTIONS, UUID(entity), 1.0, None, memory_id, outwards)
+    return Step(memory_id, UUID(entity), outwards, None, 1.0, MENTIONS, memory_id)

@@ -130,7 +130,7 @@ class Neo4jStore(GraphProjection):
                 start,
                 end,
                 edges,
-                search.nodes,
+                search.tell,
                 max_depth=max_depth,
                 weighted=weighted,
                 deadline=search.deadline,

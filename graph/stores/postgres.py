@@ -12,7 +12,17 @@ from psycopg.errors import QueryCanceled
 
 from graph.extraction import FUNCTIONAL
 from graph.stores import walking
-from graph.stores.base import MAX_DEPTH, MEMORY, MENTIONS, GraphStore, Neighbour, Neighbourhood, Node, Way
+from graph.stores.base import (
+    MAX_DEPTH,
+    MEMORY,
+    MENTIONS,
+    Edge,
+    GraphStore,
+    Neighbour,
+    Neighbourhood,
+    Node,
+    Way,
+)
 from graph.stores.walking import Deadline, Step
 from memos_project.db import fetch_prepared, send_prepared, tenant_scope
 from memos_project.errors import NotFound
@@ -37,20 +47,21 @@ HOLDS = """
     ))
 """
 RELATIONS = f"""
-    (SELECT r.subject_id, r.predicate, r.object_id, r.confidence, r.id, r.memory_id, true FROM graph_relation r
+    (SELECT r.subject_id, r.object_id, true, r.id, r.confidence, r.predicate, r.memory_id FROM graph_relation r
      WHERE r.subject_id = node.id AND {HOLDS} ORDER BY r.valid_from DESC LIMIT %(fan_out)s)
     UNION ALL
-    (SELECT r.subject_id, r.predicate, r.object_id, r.confidence, r.id, r.memory_id, false FROM graph_relation r
+    (SELECT r.subject_id, r.object_id, false, r.id, r.confidence, r.predicate, r.memory_id FROM graph_relation r
      WHERE r.object_id = node.id AND {HOLDS} ORDER BY r.valid_from DESC LIMIT %(fan_out)s)
 """
 SPOKEN_OF = f"""
-    (SELECT DISTINCT m.memory_id, '{MENTIONS}', m.entity_id, 1.0::float8, NULL::uuid, m.memory_id, true FROM graph_mention m
+    (SELECT DISTINCT m.memory_id, m.entity_id, true, NULL::uuid, 1.0::float8, '{MENTIONS}', m.memory_id FROM graph_mention m
      WHERE m.memory_id = node.id AND m.tenant_id = %(tenant)s LIMIT %(fan_out)s)
     UNION ALL
-    (SELECT DISTINCT ON (m.memory_id) m.memory_id, '{MENTIONS}', m.entity_id, 1.0::float8, NULL::uuid, m.memory_id, false
+    (SELECT DISTINCT ON (m.memory_id) m.memory_id, m.entity_id, false, NULL::uuid, 1.0::float8, '{MENTIONS}', m.memory_id
      FROM graph_mention m WHERE m.entity_id = node.id AND m.tenant_id = %(tenant)s
      ORDER BY m.memory_id DESC LIMIT %(fan_out)s)
 """
+NEAR = "near (subject_id, object_id, outwards, id, confidence, predicate, memory_id)"
 ENTITIES = "SELECT e.id, e.kind, e.name FROM graph_entity e WHERE e.tenant_id = %(tenant)s AND e.id = "
 MEMORIES = f"""
 SELECT r.memory_id, '{MEMORY}', '' FROM graph_reading r WHERE r.tenant_id = %(tenant)s AND r.memory_id =
@@ -59,7 +70,11 @@ NODES = f"{ENTITIES} ANY(%(ids)s) UNION ALL {MEMORIES} ANY(%(ids)s)"
 
 
 def _edges_sql(edges: str) -> str:
-    return f"SELECT near.*, '', '' FROM unnest(%(nodes)s::uuid[]) node (id) CROSS JOIN LATERAL ({edges}) near"
+    """As little of each as a search looks at: of the many that it reads a way has few."""
+    return f"""
+        SELECT near.subject_id, near.object_id, near.outwards, near.id, near.confidence
+        FROM unnest(%(nodes)s::uuid[]) node (id) CROSS JOIN LATERAL ({edges}) {NEAR}
+    """
 
 
 def _named_sql(edges: str, *nodes: str) -> str:
@@ -67,7 +82,7 @@ def _named_sql(edges: str, *nodes: str) -> str:
     far = "(CASE WHEN near.outwards THEN near.object_id ELSE near.subject_id END)"
     return f"""
         SELECT near.*, far.kind, far.name FROM unnest(%(nodes)s::uuid[]) node (id)
-        CROSS JOIN LATERAL ({edges}) near (subject_id, predicate, object_id, confidence, id, memory_id, outwards)
+        CROSS JOIN LATERAL ({edges}) {NEAR}
         CROSS JOIN LATERAL ({" UNION ALL ".join(f"{each} {far}" for each in nodes)} OFFSET 0) far
     """
 
@@ -78,6 +93,11 @@ NAMED = {
     False: _named_sql(RELATIONS, ENTITIES),
     True: _named_sql(f"{RELATIONS} UNION ALL {SPOKEN_OF}", ENTITIES, MEMORIES),
 }
+
+BY_ID = """
+SELECT r.subject_id, r.predicate, r.object_id, r.confidence, r.id, r.memory_id FROM graph_relation r
+WHERE r.tenant_id = %(tenant)s AND r.id = ANY(%(ids)s)
+"""
 
 
 class PostgresStore(GraphStore):
@@ -119,11 +139,16 @@ class PostgresStore(GraphStore):
         mentions: bool = False,
     ) -> Way:
         edges = _edges_of(tenant_id, None, EDGES[mentions])
-        nodes = partial(_nodes, tenant_id)
         with _searching(tenant_id, field="max_depth") as deadline:
             ends = send_prepared(NODES, {"tenant": tenant_id, "ids": [start, end]})
             way = walking.told_way(
-                start, end, edges, nodes, max_depth=max_depth, weighted=weighted, deadline=deadline
+                start,
+                end,
+                edges,
+                partial(_told, tenant_id),
+                max_depth=max_depth,
+                weighted=weighted,
+                deadline=deadline,
             )
             if {start, end} - {node_id for node_id, *_ in ends()}:
                 raise NotFound("There is no such node.")
@@ -162,11 +187,21 @@ def _edges_of(tenant_id: UUID, predicates: Collection[str] | None, sql: str) -> 
 
     def edges(nodes: Sequence[UUID]) -> list[Step]:
         rows = fetch_prepared(sql, {**params, "nodes": list(nodes), "fan_out": walking.FAN_OUT + 1})
-        return [Step._make(row) for row in rows]
+        return [Step(*row) for row in rows]
 
     return edges
 
 
-def _nodes(tenant_id: UUID, ids: Collection[UUID]) -> Mapping[UUID, Node]:
-    rows = fetch_prepared(NODES, {"tenant": tenant_id, "ids": list(ids)})
-    return {row[0]: Node(*row) for row in rows}
+def _told(
+    tenant_id: UUID, ids: Sequence[UUID], steps: Sequence[Step]
+) -> tuple[Mapping[UUID, Node], Sequence[Edge]]:
+    relations = [step.id for step in steps if step.id]
+    nodes = send_prepared(NODES, {"tenant": tenant_id, "ids": list(ids)})
+    rows = fetch_prepared(BY_ID, {"tenant": tenant_id, "ids": relations}) if relations else []
+    edges = {row[4]: Edge(*row) for row in rows}
+    told = [edges.get(step.id) if step.id else _mention(step) for step in steps]
+    return {row[0]: Node(*row) for row in nodes()}, [edge for edge in told if edge]
+
+
+def _mention(step: Step) -> Edge:
+    return Edge(step.subject_id, MENTIONS, step.object_id, step.confidence, None, step.subject_id)

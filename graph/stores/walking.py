@@ -2,7 +2,7 @@
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import batched, pairwise
 from time import monotonic
 from typing import NamedTuple
@@ -24,13 +24,14 @@ class Step(NamedTuple):
     """An edge as it is met from one of its ends; there are many, and this is made and looked at quicker than an ``Edge``."""
 
     subject_id: UUID
-    predicate: str
     object_id: UUID
-    confidence: float
-    id: UUID | None
-    memory_id: UUID | None
     outwards: bool  # met from its subject
-    # Of the node at the other end, where who gives the edges knows it.
+    id: UUID | None
+    confidence: float
+    # What no search looks at: who gives the edges may leave it out.
+    predicate: str = ""
+    memory_id: UUID | None = None
+    # Of the node at the other end.
     label: str = ""
     name: str = ""
 
@@ -38,7 +39,7 @@ class Step(NamedTuple):
         return self.object_id if node_id == self.subject_id else self.subject_id
 
     def edge(self) -> Edge:
-        return Edge._make(self[:6])
+        return Edge(self.subject_id, self.predicate, self.object_id, self.confidence, self.id, self.memory_id)
 
 
 type Edges = Callable[[Sequence[UUID]], Sequence[Step]]
@@ -90,7 +91,7 @@ def neighbours(
         is_cut |= len(frontier) > MAX_NODES or is_crowded(found)
         frontier = []
         for edge in found:
-            there = edge[2] if edge[6] else edge[0]
+            there = edge[1] if edge[2] else edge[0]
             if there not in seen:
                 seen.add(there)
                 reached[there] = Reached(there, level, edge)
@@ -100,21 +101,21 @@ def neighbours(
     return list(reached.values())[:limit], is_cut or len(reached) > limit
 
 
-type Nodes = Callable[[Collection[UUID]], Mapping[UUID, Node]]
-"""Those of these nodes that are there."""
+type Tell = Callable[[Sequence[UUID], Sequence[Step]], tuple[Mapping[UUID, Node], Sequence[Edge]]]
+"""Those of these nodes that are there, and of these steps, in their order, those whose edges are."""
 
 
 def told_way(
     start: UUID,
     end: UUID,
     edges: Edges,
-    nodes_of: Nodes,
+    tell: Tell,
     *,
     max_depth: int,
     weighted: bool,
     deadline: Deadline,
 ) -> Way:
-    """A best way with its nodes; looked for once more if one of them was forgotten after its edges had been read."""
+    """A best way with its nodes; looked for once more if some of it was forgotten while it was searched."""
     is_cut = False
     for _ in range(2):
         steps, is_cut = way(start, end, edges, max_depth=max_depth, weighted=weighted, deadline=deadline)
@@ -123,10 +124,9 @@ def told_way(
         ids = [start]
         for step in steps:
             ids.append(step.other(ids[-1]))
-        nodes = nodes_of(ids)
-        if nodes.keys() >= {*ids}:
-            told = [step.edge() for step in steps]
-            return Way([nodes[each] for each in ids], told, cost(steps, weighted=weighted), is_cut)
+        nodes, told = tell(ids, steps)
+        if nodes.keys() >= {*ids} and len(told) == len(steps):
+            return Way([nodes[each] for each in ids], [*told], cost(told, weighted=weighted), is_cut)
     return Way([], [], None, is_cut)
 
 
@@ -156,7 +156,7 @@ def is_crowded(edges: Sequence[Step]) -> bool:
 
 def _met(edge: Step) -> tuple[UUID, bool, bool]:
     """From where, in which direction, and whether it is a mention."""
-    return edge[0] if edge[6] else edge[2], edge[6], edge[4] is None
+    return edge[0] if edge[2] else edge[1], edge[2], edge[3] is None
 
 
 def _shortest(
@@ -178,7 +178,7 @@ def _shortest(
             found = edges(some)
             is_cut |= is_crowded(found)
             for edge in found:
-                there = edge[2] if edge[6] else edge[0]
+                there = edge[1] if edge[2] else edge[0]
                 if there not in own:
                     own[there] = edge
                     if there in others:

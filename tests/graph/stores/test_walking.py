@@ -33,7 +33,7 @@ def search():
     ids = [*near]
 
     def knows(one, other, sure):
-        step = Step(one, "knows", other, sure, UUID(int=rnd.getrandbits(128)), None, outwards=True)
+        step = Step(one, other, True, UUID(int=rnd.getrandbits(128)), sure)
         near[one].append(step)
         near[other].append(step._replace(outwards=False))
 
@@ -69,9 +69,35 @@ def test_a_surest_way_is_looked_for_with_an_eye_on_the_clock(search):
 
 def test_the_surest_of_what_is_said_more_than_once_counts():
     one, other = UUID(int=1), UUID(int=2)
-    said = [
-        Step(one, "knows", other, sure, UUID(int=n), None, outwards=True)
-        for n, sure in enumerate([0.5, 1.0, 0.1])
-    ]
+    said = [Step(one, other, True, UUID(int=n), sure) for n, sure in enumerate([0.5, 1.0, 0.1])]
     [step], _ = walking.way(one, other, lambda _: said, max_depth=2, weighted=True, deadline=Deadline(60))
     assert step.confidence == 1.0
+
+
+@pytest.mark.parametrize(("which", "read_last"), [(0, walking.PORTION), (-1, 2 * walking.PORTION)])
+def test_of_a_wide_level_no_more_is_read_than_it_takes_to_meet(which, read_last):
+    """Two people who know many, of whom one knows one of the other's."""
+    ann, ben, *people = (UUID(int=n) for n in range(2 + 4 * walking.PORTION))
+    near = {each: [] for each in (ann, ben, *people)}
+
+    def knows(one, other):
+        step = Step(one, other, True, UUID(int=len(near[one])), 1.0)
+        near[one].append(step)
+        near[other].append(step._replace(outwards=False))
+
+    anns, bens = people[: 2 * walking.PORTION], people[2 * walking.PORTION :]
+    for each in anns:
+        knows(ann, each)
+    for each in bens:
+        knows(each, ben)
+    knows(anns[which], bens[3])
+    asked = []
+
+    def edges(nodes):
+        asked.append(len(nodes))
+        return [step for node in nodes for step in near[node]]
+
+    steps, is_cut = walking.way(ann, ben, edges, max_depth=6, weighted=False, deadline=Deadline(60))
+    assert [step.subject_id for step in steps] == [ann, anns[which], bens[3]]
+    assert not is_cut
+    assert sum(asked) == 2 + read_last
