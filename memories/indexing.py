@@ -7,7 +7,6 @@ the transaction that makes the projections level, if the memory has not changed 
 
 import contextlib
 import random
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,21 +30,17 @@ from memories.portions import portions
 from memories.vectors import IndexMissing, IndexUnavailable, VectorPoint, vector_index
 from memories.vectors.pgvector import PgVectorIndex
 from memos_project.db import fetch_prepared, send_prepared, tenant_scope
-from memos_project.later import later
+from memos_project.later import once_later
 from memos_project.redis import client
 from memos_project.tenancy.models import Tenant
 
 log = structlog.get_logger(__name__)
 
-# How long the work of a tenant gathers before a worker looks at it.
-GATHERING_SECONDS = 0.1
+# How long the work of a tenant gathers before a worker looks at it, beside the moment it gathers in each process.
+GATHERING_SECONDS = 0.075
 
 # Text that is embedded at once: a few seconds' work, so that it is done long before its lease is over.
 PORTION_CHARACTERS = 100_000
-
-# Tenants for which this process has sent a message that no worker has begun with, and until when that is certain.
-_gathering: dict[UUID, float] = {}
-KEPT = 10_000
 
 CLAIM = "SELECT memory_id, revision, attempts FROM memos_claim(%(tenant)s, %(lease)s, %(limit)s)"
 # Memories before their jobs, as whoever forgets or revises one takes them.
@@ -97,23 +92,19 @@ class Claim:
 def wake(tenant_id: UUID) -> None:
     """Have a worker look at a tenant's backlog in a moment; one message is enough until it does.
 
-    What is written until then shares its batch, and its writers send nothing. Nothing is lost if it cannot be
-    sent: the sweep finds the rows.
+    What is written until then shares its batch. Nothing is lost if it cannot be sent: the sweep finds the rows.
     """
-    if time.monotonic() >= _gathering.get(tenant_id, 0.0):
-        later(_send, tenant_id)
+    once_later(_send, tenant_id)
 
 
 def _send(tenant_id: UUID) -> None:
     try:
         if client().set(_wake_key(tenant_id), 1, nx=True, ex=10):
             current_app.send_task(
-                "memories.tasks.index_memories", args=[str(tenant_id)], countdown=GATHERING_SECONDS
+                "memories.tasks.index_memories",
+                args=[str(tenant_id)],
+                countdown=GATHERING_SECONDS,
             )
-            if len(_gathering) >= KEPT:
-                _gathering.clear()
-            # Half the time, should the worker's clock be ahead.
-            _gathering[tenant_id] = time.monotonic() + GATHERING_SECONDS / 2
     except (redis.RedisError, KombuError, OSError) as error:
         log.warning("indexing left to the sweep", error=str(error))
 
@@ -134,15 +125,29 @@ def sweep() -> int:
 
 def drain(tenant_id: UUID) -> int:
     """Work off a tenant's backlog until nothing is due; returns how many memories were brought level."""
+    done = 0
+    while (some := take_up(tenant_id)) is not None:
+        done += some
+    return done
+
+
+def take_up(tenant_id: UUID) -> int | None:
+    """Work off what is due by now; returns how many memories were brought level, None where nothing was due.
+
+    What comes meanwhile has woken a worker, and gathers until that one comes.
+    """
     with contextlib.suppress(redis.RedisError):
         # From here on a writer must send a new message: this look may already be past its row.
         client().delete(_wake_key(tenant_id))
-    done = 0
-    while claims := claim(tenant_id, limit=settings.MEMOS_INDEX_BATCH):
+    limit, done = settings.MEMOS_INDEX_BATCH, None
+    claims = claim(tenant_id, limit=limit)
+    while claims:
+        done = done or 0
         for portion, waiting in portions(tenant_id, claims, PORTION_CHARACTERS):
             done += level(tenant_id, portion)
             if waiting:
                 _renew(tenant_id, waiting)
+        claims = claim(tenant_id, limit=limit) if len(claims) == limit else []
     return done
 
 

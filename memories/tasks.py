@@ -17,7 +17,7 @@ from memos_project.tenancy import idempotency
 @shared_task(ignore_result=True)
 def index_memories(tenant_id: str) -> None:
     """Bring the indexes level with one tenant's backlog."""
-    if indexing.drain(UUID(tenant_id)):
+    if indexing.take_up(UUID(tenant_id)):
         reading.wake(UUID(tenant_id))
         graph_indexing.wake(UUID(tenant_id))  # what was forgotten was in the graph too
     _give_back_memory()

@@ -59,7 +59,6 @@ def _nothing_known() -> Iterator[None]:
     """Forget what a process remembers of the database between requests."""
     retrieval._active = None
     scopes.forget_all()
-    indexing._gathering.clear()
     near_cache.drop_all()
     yield
     finish_later()

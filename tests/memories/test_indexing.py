@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from memories import indexing, retrieval, services
 from memories.embeddings import ProviderUnavailable
-from memories.indexing import claim, drain, enqueue, level, sweep, wake
+from memories.indexing import claim, drain, enqueue, level, sweep, take_up, wake
 from memories.models import EmbeddingModel, GraphTenant, IndexJob, Memory, MemoryTokens, MemoryVector
 from memories.vectors import graph
 from memos_project.db import tenant_scope
@@ -332,9 +332,28 @@ class TestWaking:
     def test_another_process_need_not_send_it_either(self, tenant):
         wake(tenant.id)
         done()
-        indexing._gathering.clear()
         wake(tenant.id)
         assert self.queued() == 1
+
+    def test_what_comes_while_a_worker_is_at_it_gathers_for_the_next(self, tenant, remember, monkeypatch):
+        remember("A cat.")
+        level = indexing.level
+
+        def meanwhile(tenant_id, claims):
+            remember("A dog.")
+            return level(tenant_id, claims)
+
+        monkeypatch.setattr(indexing, "level", meanwhile)
+        assert take_up(tenant.id) == 1
+        assert len(jobs(tenant)) == 1
+        monkeypatch.undo()
+        assert take_up(tenant.id) == 1
+        assert take_up(tenant.id) is None
+
+    def test_more_than_one_batch_is_taken_up_at_once(self, tenant, remember, settings):
+        settings.MEMOS_INDEX_BATCH = 2
+        remember(*(f"Cat {n}." for n in range(5)))
+        assert take_up(tenant.id) == 5
 
     def test_the_worker_waits_for_what_is_written_in_a_moment(self, tenant):
         before = timezone.now()
