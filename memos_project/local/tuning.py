@@ -74,6 +74,8 @@ def postgres_settings(machine: Machine) -> Mapping[str, str]:
         "effective_io_concurrency": "64",
         "max_connections": "100",
         "max_logical_replication_workers": "0",
+        # A new database is searched by plans made without statistics until the first look at it: several times slower.
+        "autovacuum_naptime": "5s",
         "max_wal_size": "2GB",
         "min_wal_size": "128MB",
         "checkpoint_timeout": "15min",
