@@ -5,7 +5,7 @@ All of it runs in the caller's open transaction of the tenant, except where it s
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.utils import timezone
@@ -20,6 +20,8 @@ from memos_project.errors import Conflict, InvalidInput, NotFound
 
 # What is an entity wherever it is named; of the rest what something is said of.
 LASTING = frozenset({"person", "organisation", "place", "product", "event", "thing"})
+# What was over when it was told has held this long at least; since when, nobody says.
+HELD_AT_LEAST = timedelta(days=1)
 
 type Said = tuple[Meant, str, Meant, bool, datetime, datetime | None]
 """What makes a relation itself: subject and object by their names, predicate, negated, from, to."""
@@ -99,20 +101,23 @@ class _Text:
         last: dict[tuple[Meant, str, datetime], Said] = {}
         for each in self.extraction.statements:
             subject, object_ = meant.get(each.subject), meant.get(each.object)
-            start = each.valid_from or self.source.occurred_at
-            if (
-                subject
-                and object_
-                and subject.entity_id != object_.entity_id
-                and (each.valid_to is None or each.valid_to > start)
-            ):
-                if each.predicate in FUNCTIONAL and not each.negated:
-                    # Of several at once the one that is said last.
-                    place = (subject, each.predicate, start)
-                    if place in last:
-                        said.pop(last[place], None)
-                    last[place] = (subject, each.predicate, object_, False, start, each.valid_to)
-                said[subject, each.predicate, object_, each.negated, start, each.valid_to] = each.confidence
+            if not subject or not object_ or subject.entity_id == object_.entity_id:
+                continue
+            start, end = each.valid_from or self.source.occurred_at, each.valid_to
+            if end and end <= start:
+                if each.valid_from:
+                    continue
+                start = end - HELD_AT_LEAST
+            if each.predicate in FUNCTIONAL and not each.negated:
+                # Of several at once the one that is said last.
+                place = (subject, each.predicate, start)
+                if place in last:
+                    said.pop(last[place], None)
+                last[place] = (subject, each.predicate, object_, False, start, end)
+            said[subject, each.predicate, object_, each.negated, start, end] = each.confidence
+            if end and not each.negated:
+                # Whoever else said so, it is over then.
+                said[subject, each.predicate, object_, True, end, None] = each.confidence
         return said
 
 

@@ -39,7 +39,7 @@ def saying(*statements: Statement, **kinds: str) -> Extraction:
     return Extraction((), mentions, statements, "rules")
 
 
-def statement(subject: str, predicate: str, object_: str, start: datetime, **more: Any) -> Statement:
+def statement(subject: str, predicate: str, object_: str, start: datetime | None, **more: Any) -> Statement:
     """Somebody said so, of a time from ``start`` on."""
     return Statement(subject, predicate, object_, 0.9, 0, 1, valid_from=start, **more)
 

@@ -1,7 +1,7 @@
 """What held at a moment, as it was known at another, against a replay of all that was ever said."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -35,13 +35,13 @@ def said(subject: str, predicate: str, object_: str, number: int, **more) -> Sta
 def learn(tenant):
     """Have a memory say something, a new one or one that said something else; returns its id."""
 
-    def learn(*statements: Statement, memory_id: UUID | None = None) -> UUID:
+    def learn(*statements: Statement, memory_id: UUID | None = None, at: datetime = START) -> UUID:
         if memory_id is None:
             memory_id = memories.remember(tenant, [new_memory()], actor="test")[0].id
         with tenant_scope(tenant.id):
             services.learn(
                 tenant.id,
-                [(Source(memory_id, "hash", START), saying(*statements, **dict.fromkeys(PLACES, "place")))],
+                [(Source(memory_id, "hash", at), saying(*statements, **dict.fromkeys(PLACES, "place")))],
             )
         return memory_id
 
@@ -88,6 +88,49 @@ class TestFunctional:
         assert queries.as_of(tenant.id, entity("Ada"), at=day(50)) == []
 
 
+class TestEnds:
+    """What is told with its end, as "left in 2022", "used to" and "until May" are."""
+
+    def test_it_ends_what_was_said_before(self, tenant, learn, entity):
+        learn(said("Ada", "works_at", "Intel", 0))
+        learn(statement("Ada", "works_at", "Intel", None, valid_to=day(50)), at=day(60))
+        ada = entity("Ada")
+        assert objects(queries.as_of(tenant.id, ada)) == []
+        assert {*objects(queries.as_of(tenant.id, ada, at=day(49)))} == {"Intel"}
+        assert objects(queries.as_of(tenant.id, ada, at=day(50))) == []
+
+    def test_what_began_afterwards_goes_on(self, tenant, learn, entity):
+        learn(said("Ada", "works_at", "Intel", 55))
+        learn(statement("Ada", "works_at", "Intel", None, valid_to=day(50)), at=day(60))
+        assert objects(queries.as_of(tenant.id, entity("Ada"))) == ["Intel"]
+
+    def test_what_is_only_told_as_past_held_right_before(self, tenant, learn, entity):
+        learn(statement("Ada", "lives_in", "Berlin", None, valid_to=day(50)), at=day(60))
+        ada = entity("Ada")
+        assert objects(queries.as_of(tenant.id, ada, at=day(49))) == ["Berlin"]
+        assert objects(queries.as_of(tenant.id, ada, at=day(50))) == []
+        [fact] = queries.timeline(tenant.id, ada)
+        assert (fact.valid_from, fact.valid_to) == (day(49), day(50))
+
+    def test_an_end_to_come(self, tenant, learn, entity):
+        learn(said("Ada", "works_at", "Intel", 0))
+        learn(statement("Ada", "works_at", "Intel", None, valid_to=day(90)), at=day(60))
+        ada = entity("Ada")
+        assert {*objects(queries.as_of(tenant.id, ada, at=day(89)))} == {"Intel"}
+        assert objects(queries.as_of(tenant.id, ada, at=day(90))) == []
+
+    def test_forgotten_it_ends_nothing(self, tenant, learn, entity):
+        learn(said("Ada", "works_at", "Intel", 0))
+        memory_id = learn(statement("Ada", "works_at", "Intel", None, valid_to=day(50)), at=day(60))
+        memories.forget(tenant, memory_id, actor="test")
+        assert objects(queries.as_of(tenant.id, entity("Ada"))) == ["Intel"]
+
+    def test_an_end_before_its_beginning_says_nothing(self, tenant, learn, entity):
+        learn(said("Ada", "works_at", "Intel", 0))
+        learn(said("Ada", "works_at", "Intel", 60, valid_to=day(50)))
+        assert objects(queries.as_of(tenant.id, entity("Ada"))) == ["Intel"]
+
+
 class TestKnowledge:
     def test_the_past_knew_what_it_knew(self, tenant, learn, entity):
         memory_id = learn(said("Ada", "lives_in", "Berlin", 0))
@@ -130,6 +173,7 @@ class Event:
     object: str
     negated: bool
     start: int
+    end: int | None
     learned: int
     unlearned: int | None = None
 
@@ -141,8 +185,9 @@ def replay(log: list[Event], person: str, at: int, step: int) -> set[tuple[str, 
         for e in log
         if e.subject == person and e.learned <= step and (e.unlearned is None or e.unlearned > step)
     ]
+    ends = [replace(e, start=e.end, end=None, negated=True) for e in known if e.end is not None]
     held: dict[tuple[str, str], Event] = {}
-    for event in sorted(known, key=lambda e: (e.start, e.learned)):
+    for event in sorted([*known, *ends], key=lambda e: (e.start, e.learned)):
         if event.start > at:
             break
         if event.negated:
@@ -174,20 +219,25 @@ def test_every_answer_is_what_a_replay_of_the_log_gives(tenant):
         else:
             event = Event(
                 number, rnd.choice(PEOPLE), rnd.choice(PREDICATES), rnd.choice(PLACES), rnd.random() < 0.2,
-                rnd.randrange(60), step,
+                rnd.randrange(60), None, step,
             )  # fmt: skip
+            if not event.negated and rnd.random() < 0.3:
+                event = replace(event, end=event.start + rnd.randrange(1, 20))
             former = [row for row in rows if row.memory == number and row.unlearned is None]
             again = [
                 row for row in former
-                if (row.subject, row.predicate, row.object, row.negated, row.start)
-                == (event.subject, event.predicate, event.object, event.negated, event.start)
+                if (row.subject, row.predicate, row.object, row.negated, row.start, row.end)
+                == (event.subject, event.predicate, event.object, event.negated, event.start, event.end)
             ]  # fmt: skip
             if not again:
                 rows = [
                     Event(**{**row.__dict__, "unlearned": step}) if row in former else row for row in rows
                 ] + [event]
             with tenant_scope(tenant.id):
-                each = said(event.subject, event.predicate, event.object, event.start, negated=event.negated)
+                each = said(
+                    event.subject, event.predicate, event.object, event.start, negated=event.negated,
+                    valid_to=None if event.end is None else day(event.end),
+                )  # fmt: skip
                 services.learn(
                     tenant.id,
                     [(Source(living[number], "hash", START), saying(each, **dict.fromkeys(PLACES, "place")))],
