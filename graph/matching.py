@@ -9,7 +9,8 @@ from uuid import UUID
 from django.utils.dateparse import parse_datetime
 
 from graph.models import Entity
-from memos_project.db import fetch_prepared, tenant_scope
+from graph.queries import answering
+from memos_project.db import fetch_prepared
 from memos_project.errors import InvalidInput
 
 # Each property with its expression and the type of its values.
@@ -72,6 +73,8 @@ def match(
     for name, asked in filters.items():
         field = f"filters.{name}"
         expression, type_ = _known(name, field)
+        if asked == {}:
+            raise InvalidInput(f"A value, or operators with values: {', '.join(OPERATORS)}.", field=field)
         for operator, value in (asked if isinstance(asked, Mapping) else {"eq": asked}).items():
             place = f"p{len(params)}"
             conditions.append(_condition(expression, operator, type_, place, field))
@@ -80,7 +83,7 @@ def match(
         f"SELECT {', '.join(f'{PROPERTIES[name][0]} AS {name}' for name in wanted)} FROM graph_entity e"
         f" WHERE {' AND '.join(conditions)} ORDER BY e.id LIMIT %(limit)s"
     )
-    with tenant_scope(tenant_id, pipelined=True):
+    with answering(tenant_id, "Filter by equality or for fewer values."):
         rows = fetch_prepared(sql, params)
     return Matched([dict(zip(wanted, row, strict=True)) for row in rows], sql)
 

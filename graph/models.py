@@ -297,7 +297,6 @@ class Doubt(Kept):
 
     class State(models.TextChoices):
         OPEN = "open"
-        SAME = "same"
         DIFFERENT = "different"
 
     id = models.UUIDField(primary_key=True, db_default=UuidV7(), editable=False)

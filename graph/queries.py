@@ -78,7 +78,7 @@ class Fact:
 
 
 @contextmanager
-def answering(tenant_id: UUID) -> Iterator[None]:
+def answering(tenant_id: UUID, advice: str = "Ask for less.") -> Iterator[None]:
     """A transaction of the tenant in which no statement takes longer than a question to the graph may."""
     most = {"statement_timeout": str(max(1, int(1000 * settings.MEMOS_GRAPH_TIMEOUT)))}
     try:
@@ -87,8 +87,7 @@ def answering(tenant_id: UUID) -> Iterator[None]:
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
             raise Unavailable(
-                f"There is so much said of it that it took longer than {settings.MEMOS_GRAPH_TIMEOUT:g} s."
-                " Ask for one predicate, or for less."
+                f"The graph did not answer within {settings.MEMOS_GRAPH_TIMEOUT:g} s. {advice}"
             ) from error
         raise
 
@@ -135,7 +134,7 @@ def _facts(
         "functional": sorted(FUNCTIONAL),
         "limit": limit,
     }
-    with answering(tenant_id):
+    with answering(tenant_id, "Ask for one predicate, or for less."):
         return [Fact(*row) for row in reversed(fetch_prepared(TIMELINE, params))]
 
 
@@ -226,7 +225,7 @@ COMPARED = 500
 
 def get_entity(tenant_id: UUID, entity_id: UUID) -> Found:
     """Raises NotFound."""
-    with tenant_scope(tenant_id, pipelined=True):
+    with answering(tenant_id):
         rows = fetch_prepared(GET, {"tenant": tenant_id, "entity": entity_id})
     if not rows:
         raise NotFound("There is no such entity.")
@@ -236,7 +235,7 @@ def get_entity(tenant_id: UUID, entity_id: UUID) -> Found:
 def list_entities(tenant_id: UUID, *, kind: str | None = None, after: UUID, limit: int) -> list[Found]:
     """In the order in which they were first read of."""
     params = {"tenant": tenant_id, "kind": kind, "after": after, "limit": limit}
-    with tenant_scope(tenant_id, pipelined=True):
+    with answering(tenant_id):
         return [Found(*row) for row in fetch_prepared(LIST, params)]
 
 
@@ -250,7 +249,7 @@ def search(tenant_id: UUID, name: str, *, kind: str | None = None, limit: int = 
         "keys": sorted(sounds(wanted)),
         "limit": COMPARED,
     }
-    with tenant_scope(tenant_id, pipelined=True):
+    with answering(tenant_id):
         found = [Found(*row) for row in fetch_prepared(NAMED, params)]
     found.sort(key=lambda each: max(likeness(wanted, normal(own)) for own in each.names), reverse=True)
     return found[:limit]
@@ -260,7 +259,7 @@ def memories_of(tenant_id: UUID, entity_id: UUID, *, after: UUID, limit: int) ->
     """The memories that speak of an entity with the words they use, in the order of ids; raises NotFound."""
     get_entity(tenant_id, entity_id)
     params = {"tenant": tenant_id, "entity": entity_id, "after": after, "limit": limit}
-    with tenant_scope(tenant_id, pipelined=True):
+    with answering(tenant_id):
         return [(memory_id, text) for memory_id, text in fetch_prepared(MEMORIES, params)]
 
 
@@ -287,7 +286,11 @@ def doubts(tenant_id: UUID, *, after: UUID, limit: int) -> list[Question]:
             "entities": list({each for row in rows for each in (row.one_id, row.other_id)}),
         }
         found = {each[0]: Found(*each) for each in fetch_prepared(SEVERAL, params)}
-    return [Question(row.pk, found[row.one_id], found[row.other_id], row.likeness) for row in rows]
+    return [
+        Question(row.pk, found[row.one_id], found[row.other_id], row.likeness)
+        for row in rows
+        if {row.one_id, row.other_id} <= found.keys()  # or one has just become another
+    ]
 
 
 # An excerpt begins so many characters before what it shows, and has so many.

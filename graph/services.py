@@ -10,10 +10,11 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from graph.extraction import FUNCTIONAL, Extraction
+from graph.extraction import FUNCTIONAL, SYMMETRIC, Extraction
 from graph.indexing import wake_on_commit
 from graph.models import Entity, EntityName, Mention, Reading, Relation
 from graph.names import normal
+from graph.queries import ends
 from graph.resolution import Meant, Named, Unclear, held, name_entity, resolve, take_turns
 from memos_project.db import tenant_scope
 from memos_project.errors import Conflict, InvalidInput, NotFound
@@ -29,11 +30,16 @@ type Said = tuple[Meant, str, Meant, bool, datetime, datetime | None]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A memory whose text was read; what it says holds from ``occurred_at`` on where the text gives no time."""
+    """A memory whose text was read, and how long it is one.
+
+    What it says holds from ``valid_from``, or else ``occurred_at`` on where the text gives no time, at most to ``valid_to``.
+    """
 
     memory_id: UUID
     content_hash: str
     occurred_at: datetime
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
 
 
 def learn(tenant_id: UUID, read: Sequence[tuple[Source, Extraction]]) -> list[Unclear]:
@@ -103,21 +109,25 @@ class _Text:
             subject, object_ = meant.get(each.subject), meant.get(each.object)
             if not subject or not object_ or subject.entity_id == object_.entity_id:
                 continue
-            start, end = each.valid_from or self.source.occurred_at, each.valid_to
+            start = each.valid_from or self.source.valid_from or self.source.occurred_at
+            over, end = each.valid_to, min(filter(None, (each.valid_to, self.source.valid_to)), default=None)
+            if over and over <= start and not each.valid_from and not each.negated:
+                start = over - HELD_AT_LEAST
             if end and end <= start:
-                if each.valid_from:
-                    continue
-                start = end - HELD_AT_LEAST
-            if each.predicate in FUNCTIONAL and not each.negated:
-                # Of several at once the one that is said last.
-                place = (subject, each.predicate, start)
-                if place in last:
-                    said.pop(last[place], None)
-                last[place] = (subject, each.predicate, object_, False, start, end)
-            said[subject, each.predicate, object_, each.negated, start, end] = each.confidence
-            if end and not each.negated:
-                # Whoever else said so, it is over then.
-                said[subject, each.predicate, object_, True, end, None] = each.confidence
+                continue
+            if not each.negated:
+                key = (subject, each.predicate, object_, False, start, end)
+                if each.predicate in FUNCTIONAL:
+                    # Of several at once the one that is said last.
+                    said.pop(last.pop((subject, each.predicate, start), key), None)
+                    last[subject, each.predicate, start] = key
+                said[key] = each.confidence
+            ends = start if each.negated else over
+            if ends:
+                # Whoever else said so, it is over then, and the other way round too.
+                said[subject, each.predicate, object_, True, ends, None] = each.confidence
+                if each.predicate in SYMMETRIC:
+                    said[object_, each.predicate, subject, True, ends, None] = each.confidence
         return said
 
 
@@ -173,20 +183,43 @@ def _learn_relations(tenant_id: UUID, texts: Sequence[_Text], entities: Mapping[
     )  # fmt: skip
 
 
-def end_relation(tenant_id: UUID, relation_id: UUID, *, at: datetime) -> Relation:
-    """Say that a relation holds no more from a moment on; a relation of its own says so, which can be unlearned."""
+def end_relation(tenant_id: UUID, relation_id: UUID, *, at: datetime, actor: str) -> Relation:
+    """Say that a relation holds no more from a moment on; a relation of its own says so, which can be taken back.
+
+    Raises NotFound; Conflict where it begins later, or is over by then.
+    """
     with tenant_scope(tenant_id):
+        take_turns(tenant_id)
         ended = Relation.objects.filter(pk=relation_id, negated=False, unlearned_at=None).first()
         if ended is None:
             raise NotFound("There is no such relation.")
         if at <= ended.valid_from:
             raise Conflict("It can end only after it began.", field="at")
+        end = ends(tenant_id, [relation_id])[relation_id]
+        if end is not None and end <= at:
+            raise Conflict(f"It ended at {end.isoformat()}.", field="at")
         wake_on_commit(tenant_id)
         return Relation.objects.create(
             tenant_id=tenant_id, subject_id=ended.subject_id, predicate=ended.predicate, object_id=ended.object_id,
             subject_name_id=ended.subject_name_id, object_name_id=ended.object_name_id,
-            negated=True, valid_from=at, confidence=1.0, learned_at=timezone.now(),
+            negated=True, valid_from=at, confidence=1.0, learned_at=timezone.now(), confirmed_by=actor,
         )  # fmt: skip
+
+
+def take_back(tenant_id: UUID, relation_id: UUID) -> None:
+    """Unlearn what a curator has said: it is known in the past, and in the present no more.
+
+    Raises NotFound; Conflict for what a memory says, which is revised or forgotten instead.
+    """
+    with tenant_scope(tenant_id):
+        take_turns(tenant_id)
+        said = Relation.objects.filter(pk=relation_id, unlearned_at=None).first()
+        if said is None:
+            raise NotFound("There is no such relation.")
+        if said.memory_id:
+            raise Conflict("A memory says so: revise or forget that.")
+        wake_on_commit(tenant_id)
+        Relation.objects.filter(pk=relation_id).update(unlearned_at=timezone.now())
 
 
 def confirm_relation(tenant_id: UUID, relation_id: UUID, *, actor: str) -> None:

@@ -169,12 +169,9 @@ def rewrite(tenant: TenantInfo, memory: Memory, summary: Summary, sources: Seque
         "tags": list(summary.tags),
         "occurred_at": sources[-1].occurred_at,
     }
-    note = _revised(tenant, memory, changes)
-    by_hand = note.summariser == Note.Summariser.HAND
+    _revised(tenant, memory, changes)
     Note.objects.filter(pk=memory.pk).update(
-        context=summary.context,
-        keywords=list(summary.keywords),
-        summariser=note.summariser if by_hand else summary.summariser,
+        context=summary.context, keywords=list(summary.keywords), summariser=summary.summariser
     )
 
 

@@ -8,13 +8,14 @@ its text has not changed meanwhile.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import redis
 import structlog
 from celery import current_app
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 from kombu.exceptions import KombuError
 from psycopg_pool import PoolTimeout
@@ -29,6 +30,7 @@ from memories.models import IndexJob, Memory, ReadJob
 from memories.portions import portions
 from memories.retrieval import active_model
 from memos_project.db import fetch_prepared, send_prepared, tenant_scope
+from memos_project.later import once_later
 from memos_project.redis import client
 
 log = structlog.get_logger(__name__)
@@ -40,6 +42,9 @@ GATHERING, LEASE = 1.0, 60.0
 MAX_ATTEMPTS = 5
 # What is no statement of anybody, or repeats those of others.
 SILENT = (Memory.Kind.CODE, Memory.Kind.PROCEDURE, Memory.Kind.NOTE)
+
+# When a memory is one, which is when what it says holds.
+TIMES = {"valid_from", "valid_to", "expires_at"}
 
 # By which a text about its user names them.
 USER = "user"
@@ -57,6 +62,14 @@ RETURNING j.memory_id, j.content_hash, j.attempts
 HOLD_MEMORIES = """
 SELECT id, content_hash FROM memories_memory
 WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s) ORDER BY id FOR KEY SHARE
+"""
+READ_AGAIN = """
+INSERT INTO memories_readjob (tenant_id, memory_id, content_hash)
+SELECT m.tenant_id, m.id, m.content_hash FROM memories_memory m
+WHERE m.tenant_id = %(tenant)s AND m.id = ANY(%(ids)s) ORDER BY m.id
+ON CONFLICT (memory_id) DO UPDATE
+SET content_hash = excluded.content_hash, due_at = now(), attempts = 0, error = ''
+RETURNING 1
 """
 FINISH = """
 DELETE FROM memories_readjob j USING unnest(%(ids)s::uuid[], %(hashes)s::text[]) read (id, hash)
@@ -80,6 +93,12 @@ def wake(tenant_id: UUID) -> None:
             current_app.send_task("memories.tasks.read_memories", args=[str(tenant_id)], countdown=GATHERING)
     except (redis.RedisError, KombuError, OSError) as error:
         log.warning("reading left to the sweep", error=str(error))
+
+
+def read_again(tenant_id: UUID, memory_ids: Sequence[UUID]) -> None:
+    """Have memories read though their texts are the same, in the caller's open transaction of the tenant."""
+    fetch_prepared(READ_AGAIN, {"tenant": tenant_id, "ids": list(memory_ids)})
+    transaction.on_commit(partial(once_later, wake, tenant_id), robust=True)
 
 
 def retry(tenant_id: UUID, memory_ids: Sequence[UUID]) -> int:
@@ -131,17 +150,26 @@ def _read(tenant_id: UUID, claims: Sequence[Claim]) -> int:
         memories = list(
             Memory.objects.filter(tenant_id=tenant_id, pk__in=[each.memory_id for each in claims])
             .exclude(kind__in=SILENT)
-            .only("content", "title", "speaker", "user_id", "role", "occurred_at", "content_hash", "language")
+            .only(
+                "content",
+                "title",
+                "speaker",
+                "user_id",
+                "role",
+                "occurred_at",
+                "content_hash",
+                "language",
+                "valid_from",
+                "valid_to",
+                "expires_at",
+            )
         )
     extractions = get_extractor().extract([_passage(memory) for memory in memories])
     read = {
         memory.pk: (memory, _placed(memory, found))
         for memory, found in zip(memories, extractions, strict=True)
     }
-    said = {
-        pk: (Source(pk, memory.content_hash, memory.occurred_at), found)
-        for pk, (memory, found) in read.items()
-    }
+    said = {pk: (_source(memory), found) for pk, (memory, found) in read.items()}
     with tenant_scope(tenant_id):
         take_turns(tenant_id)
         present = dict(
@@ -170,6 +198,12 @@ def _doubt_by_meaning(tenant_id: UUID, unclear: Sequence[Unclear]) -> None:
     alike = [each for each in unclear if meant[each.one_name] @ meant[each.other_name] >= MEANS_THE_SAME]
     if alike:
         raise_doubts(tenant_id, alike)
+
+
+def _source(memory: Memory) -> Source:
+    # What expires is found no more, and says nothing from then on.
+    end = min(filter(None, (memory.valid_to, memory.expires_at)), default=None)
+    return Source(memory.pk, memory.content_hash, memory.occurred_at, memory.valid_from, end)
 
 
 def _passage(memory: Memory) -> Passage:

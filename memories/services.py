@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from graph.resolution import take_turns
-from memories import metrics, notes
+from memories import metrics, notes, reading
 from memories.importance import computed_importance
 from memories.indexing import wake
 from memories.models import AuditEntry, IndexJob, Memory, Note
@@ -23,6 +23,7 @@ from memos_project.tenancy.callers import TenantInfo
 
 # What notes repeat of a memory.
 SAID_BY_SOURCES = {"content", "title", "speaker", "occurred_at", "tags", "valid_to", "expires_at"}
+WORDS = {"content", "title"}
 REMEMBER = "SELECT place, id, created FROM memos_remember(%(tenant)s, %(said)s, %(actor)s)"
 REMEMBER_ONE = "SELECT place, id, created FROM memos_remember_one(%(tenant)s, %(said)s, %(actor)s)"
 
@@ -248,10 +249,14 @@ def revise(
     """
     with tenant_scope(tenant.id):
         memory = _locked(tenant.id, memory_id, if_version)
-        if write_revision(tenant, memory, changes, actor=actor) and changes.keys() & SAID_BY_SOURCES:
+        revised = write_revision(tenant, memory, changes, actor=actor)
+        if revised and changes.keys() & reading.TIMES:
+            reading.read_again(tenant.id, [memory.pk])
+        if revised and changes.keys() & SAID_BY_SOURCES:
             notes.follow(tenant, memory.pk, forgotten=False)
-            # What somebody has put in their own words is theirs from then on.
-            Note.objects.filter(pk=memory.pk).update(summariser=Note.Summariser.HAND)
+            if changes.keys() & WORDS:
+                # What somebody has put in their own words is theirs from then on.
+                Note.objects.filter(pk=memory.pk).update(summariser=Note.Summariser.HAND)
     return get_memory(tenant.id, memory_id)
 
 

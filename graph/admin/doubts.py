@@ -81,7 +81,7 @@ class DoubtAdmin(ReadOnlyRows):
     def alike(self, doubt: Doubt) -> str:
         return f"{doubt.likeness:.2f}"
 
-    @display(description="State", label={"open": "warning", "same": "success", "different": "info"})
+    @display(description="State", label={"open": "warning", "different": "info"})
     def state_name(self, doubt: Doubt) -> str:
         return doubt.state
 

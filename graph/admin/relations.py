@@ -62,7 +62,7 @@ class RelationAdmin(ReadOnlyRows):
     search_help_text = "The name of an entity."
     ordering = ("-pk",)
     sortable_by = ()
-    actions = ("confirm", "end")
+    actions = ("confirm", "end", "take_back")
     counted_as = "relations"
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[TenantChangeList]:
@@ -144,8 +144,19 @@ class RelationAdmin(ReadOnlyRows):
         done = 0
         for relation_id in list(queryset.values_list("pk", flat=True)):
             try:
-                services.end_relation(tenant_of(request).id, relation_id, at=at)
+                services.end_relation(tenant_of(request).id, relation_id, at=at, actor=actor_of(request))
                 done += 1
             except MemosError as error:
                 messages.warning(request, error.detail)
         messages.success(request, f"{done} ended.")
+
+    @action(description="Take back what a curator said", permissions=["settle"])
+    def take_back(self, request: HttpRequest, queryset: QuerySet[Relation]) -> None:
+        done = 0
+        for relation_id in list(queryset.values_list("pk", flat=True)):
+            try:
+                services.take_back(tenant_of(request).id, relation_id)
+                done += 1
+            except MemosError as error:
+                messages.warning(request, error.detail)
+        messages.success(request, f"{done} taken back.")

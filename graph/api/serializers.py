@@ -99,6 +99,10 @@ class EndInput(serializers.Serializer[Any]):
     at = MomentField(required=False, help_text="Since when it holds no more; now if left out.")
 
 
+class EndOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField(help_text="The denial that says so, which can be taken back.")
+
+
 class MergeInput(serializers.Serializer[Any]):
     other = StrictUUIDField(help_text="The entity that goes into this one.")
 

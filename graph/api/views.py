@@ -118,12 +118,23 @@ class NeighbourhoodView(TenantView):
 
 class EndView(TenantView):
     @extend_schema(
-        operation_id="relations_end", parameters=[TENANT_ID], request=s.EndInput, responses={204: None}
+        operation_id="relations_end", parameters=[TENANT_ID], request=s.EndInput, responses={201: s.EndOutput}
     )
     def post(self, request: Request, relation_id: UUID) -> Response:
         """Say that a relation holds no more, from now or a moment on."""
         data = validated(s.EndInput, request.data)
-        services.end_relation(self.tenant().id, relation_id, at=data.get("at") or timezone.now())
+        at = data.get("at") or timezone.now()
+        denial = services.end_relation(self.tenant().id, relation_id, at=at, actor=self.actor)
+        return Response({"id": denial.pk}, status=201)
+
+
+class RelationView(TenantView):
+    scopes: ClassVar[Mapping[str, str]] = {"DELETE": "write"}
+
+    @extend_schema(operation_id="relations_take_back", parameters=[TENANT_ID], responses={204: None})
+    def delete(self, request: Request, relation_id: UUID) -> Response:
+        """Take back what a curator has said, as that something ended; what a memory says is revised there."""
+        services.take_back(self.tenant().id, relation_id)
         return Response(status=204)
 
 

@@ -13,7 +13,7 @@ from graph.extraction.base import (
     Statement,
 )
 from graph.extraction.llm import LLMExtractor
-from graph.extraction.predicates import FUNCTIONAL, PREDICATES, Predicate
+from graph.extraction.predicates import FUNCTIONAL, PREDICATES, SYMMETRIC, Predicate
 from graph.extraction.rules import NAMED, RulesExtractor, sentence_bounds
 from memos_project.llm import LanguageModel
 
@@ -22,6 +22,7 @@ __all__ = [
     "KINDS",
     "NAMED",
     "PREDICATES",
+    "SYMMETRIC",
     "Extraction",
     "Extractor",
     "LLMExtractor",

@@ -5,6 +5,7 @@ names be those of mentions, and everything be short.
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ from memos_project.llm import LanguageModel, ModelUnavailable, Unusable, json_ob
 
 log = structlog.get_logger(__name__)
 
+_PART_OF_DATE = re.compile(r"\d{4}(?:-\d{2})?")
 LONGEST_NAME = 200
 MOST_MENTIONS = 300
 MOST_STATEMENTS = 150
@@ -203,6 +205,8 @@ def _confidence(value: object) -> float:
 def _moment(value: object) -> datetime | None:
     if not isinstance(value, str) or len(value) > 40:
         return None
+    if _PART_OF_DATE.fullmatch(value):
+        value = f"{value}-01-01"[:10]
     try:
         moment = datetime.fromisoformat(value)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

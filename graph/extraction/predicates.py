@@ -50,5 +50,6 @@ _ALL = (
     Predicate("related_to", "is related in another way", symmetric=True),
 )
 PREDICATES = {each.name: each for each in _ALL}
+SYMMETRIC = frozenset(name for name, each in PREDICATES.items() if each.symmetric)
 # Those of which a later statement ends the earlier one.
 FUNCTIONAL = frozenset(name for name, each in PREDICATES.items() if each.functional)

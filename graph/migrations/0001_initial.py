@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(db_default=memos_project.db.UuidV7(), editable=False, primary_key=True, serialize=False)),
                 ('likeness', models.FloatField(help_text='0 to 1.')),
-                ('state', models.CharField(choices=[('open', 'Open'), ('same', 'Same'), ('different', 'Different')], db_default='open', max_length=10)),
+                ('state', models.CharField(choices=[('open', 'Open'), ('different', 'Different')], db_default='open', max_length=10)),
                 ('decided_by', models.CharField(blank=True, db_default='', max_length=200)),
                 ('raised_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenancy.tenant')),

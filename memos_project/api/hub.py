@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from graph.extraction import Passage, RulesExtractor
+from graph.stores import graph_projection
 from memories import retrieval, services
 from memories.answers import Query
 from memories.api import rendering
@@ -58,7 +59,7 @@ class StoreView(TenantView):
                 "memory_id": str(stored.id),
                 "embedding_id": f"{active_model().spec.name}:{stored.id}",
                 "concepts_extracted": list(_RULES.extract([Passage(new.content)])[0].concepts),
-                "neo4j_node": None,
+                "neo4j_node": str(stored.id) if graph_projection() else None,
             }
 
         return self.once(tenant, act)

@@ -212,7 +212,7 @@ class GraphStoreTests:
         say(statement("Ada", "knows", "Ben", THEN))
         with tenant_scope(tenant.id):
             relation = Relation.objects.get()
-        services.end_relation(tenant.id, relation.pk, at=THEN + timedelta(1))
+        services.end_relation(tenant.id, relation.pk, at=THEN + timedelta(1), actor="ann")
         assert near("Ada") == []
 
     def test_what_has_ended_or_not_begun_does_not_hold(self, say, near):

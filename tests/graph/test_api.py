@@ -109,9 +109,14 @@ class TestEnding:
     def test_what_holds_no_more(self, api, ada):
         [paris] = api.get(f"/v1/entities/{ada}/facts").body["results"]
         ended = api.post(f"/v1/relations/{paris['id']}/end", {"at": "2024-08-01T00:00:00Z"})
-        assert ended.status == 204
+        assert ended.status == 201
         assert places(api.get(f"/v1/entities/{ada}/facts")) == []
         assert places(api.get(f"/v1/entities/{ada}/facts", at="2024-07-01T00:00:00Z")) == ["Paris"]
+        denial = f"/v1/relations/{ended.body['id']}"
+        assert api.delete(f"/v1/relations/{paris['id']}").status == 409
+        assert api.delete(denial).status == 204
+        assert places(api.get(f"/v1/entities/{ada}/facts")) == ["Paris"]
+        assert api.delete(denial).status == 404
 
     def test_bad_input(self, api, other_api, ada):
         [paris] = api.get(f"/v1/entities/{ada}/facts").body["results"]

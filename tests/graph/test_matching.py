@@ -87,6 +87,7 @@ class TestInjection:
         [
             ({"name": 1}, "filters.name"),
             ({"name": None}, "filters.name"),
+            ({"name": {}}, "filters.name"),
             ({"name": "\0"}, "filters"),
             ({"name": "x" * 1001}, "filters.name"),
             ({"name": {"in": []}}, "filters.name"),

@@ -157,7 +157,7 @@ class TestTimeline:
 
     def test_what_was_denied(self, tenant, ada):
         [paris] = [each for each in queries.as_of(tenant.id, ada) if each.object == "Paris"]
-        services.end_relation(tenant.id, paris.id, at=THEN + timedelta(90))
+        services.end_relation(tenant.id, paris.id, at=THEN + timedelta(90), actor="ann")
         drawn, _ = self.draw(tenant, ada)
         assert "Denied from 30 Jul 2024 on, said by a curator" in drawn
 

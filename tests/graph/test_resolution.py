@@ -823,7 +823,7 @@ class TestForgotten:
     def test_a_denial_of_what_nobody_says_keeps_nothing(self, tenant, say, rows):
         memory_id = say("Anna", "Ben")
         [relation] = rows(Relation)
-        services.end_relation(tenant.id, relation.pk, at=datetime(2025, 1, 1, tzinfo=UTC))
+        services.end_relation(tenant.id, relation.pk, at=datetime(2025, 1, 1, tzinfo=UTC), actor="ann")
         memories.forget(tenant, memory_id, actor="test")
         assert not any(state(tenant).values())
 

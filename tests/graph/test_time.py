@@ -13,6 +13,7 @@ from graph.models import Relation
 from graph.services import Source
 from memories import services as memories
 from memos_project.db import tenant_scope
+from memos_project.errors import Conflict, NotFound
 from tests.factories import new_memory, saying, statement
 
 pytestmark = pytest.mark.django_db
@@ -131,6 +132,26 @@ class TestEnds:
         assert objects(queries.as_of(tenant.id, entity("Ada"))) == ["Intel"]
 
 
+class TestBothWays:
+    """Of what holds both ways it does not matter who is named first."""
+
+    def test_a_denial(self, tenant, learn, entity):
+        learn(said("Ada", "married_to", "Ben", 0))
+        learn(said("Ben", "married_to", "Ada", 50, negated=True))
+        assert objects(queries.as_of(tenant.id, entity("Ada"), at=day(49))) == ["Ben"]
+        assert queries.as_of(tenant.id, entity("Ada"), at=day(50)) == []
+
+    def test_an_end(self, tenant, learn, entity):
+        learn(said("Ada", "friend_of", "Ben", 0))
+        learn(said("Ben", "friend_of", "Ada", 10, valid_to=day(50)))
+        assert queries.as_of(tenant.id, entity("Ada"), at=day(50)) == []
+
+    def test_what_has_a_direction_has_one(self, tenant, learn, entity):
+        learn(said("Ada", "parent_of", "Ben", 0))
+        learn(said("Ben", "parent_of", "Ada", 50, negated=True))
+        assert objects(queries.as_of(tenant.id, entity("Ada"))) == ["Ben"]
+
+
 class TestKnowledge:
     def test_the_past_knew_what_it_knew(self, tenant, learn, entity):
         memory_id = learn(said("Ada", "lives_in", "Berlin", 0))
@@ -158,9 +179,27 @@ class TestKnowledge:
     def test_a_curator_ends_what_holds(self, tenant, learn, entity):
         learn(said("Ada", "lives_in", "Berlin", 0))
         [fact] = queries.timeline(tenant.id, entity("Ada"))
-        services.end_relation(tenant.id, fact.id, at=day(10))
+        denial = services.end_relation(tenant.id, fact.id, at=day(10), actor="ann")
         assert queries.as_of(tenant.id, entity("Ada")) == []
         assert objects(queries.as_of(tenant.id, entity("Ada"), at=day(9))) == ["Berlin"]
+        assert denial.confirmed_by == "ann"
+        with pytest.raises(Conflict, match="It ended at 2020-01-11"):
+            services.end_relation(tenant.id, fact.id, at=day(20), actor="ben")
+        services.end_relation(tenant.id, fact.id, at=day(5), actor="ben")
+        assert queries.as_of(tenant.id, entity("Ada"), at=day(9)) == []
+
+    def test_and_takes_it_back(self, tenant, learn, entity):
+        learn(said("Ada", "lives_in", "Berlin", 0))
+        [fact] = queries.timeline(tenant.id, entity("Ada"))
+        denial = services.end_relation(tenant.id, fact.id, at=day(10), actor="ann")
+        before = datetime.now(UTC)
+        services.take_back(tenant.id, denial.pk)
+        assert objects(queries.as_of(tenant.id, entity("Ada"))) == ["Berlin"]
+        assert queries.as_of(tenant.id, entity("Ada"), known_at=before) == []
+        with pytest.raises(NotFound):
+            services.take_back(tenant.id, denial.pk)
+        with pytest.raises(Conflict, match="A memory says so"):
+            services.take_back(tenant.id, fact.id)
 
 
 @dataclass(frozen=True)

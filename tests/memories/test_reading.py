@@ -42,6 +42,41 @@ def homes(tenant) -> list[str]:
     ]
 
 
+class TestTimes:
+    """A memory that holds for a time says what it says for that time."""
+
+    @pytest.mark.parametrize("field", ["valid_to", "expires_at"])
+    def test_what_has_ended_holds_no_more(self, tenant, tell, field):
+        tell(
+            SAID, occurred_at=timezone.now() - timedelta(9), **{field: timezone.now() + timedelta(seconds=2)}
+        )
+        assert homes(tenant) == ["Berlin"]
+        [ada] = queries.search(tenant.id, "Ada Lovelace", kind="person")
+        later = timezone.now() + timedelta(seconds=3)
+        assert queries.as_of(tenant.id, ada.id, at=later) == []
+
+    def test_it_begins_when_the_memory_does(self, tenant, tell):
+        began = timezone.now() - timedelta(9)
+        tell(SAID, valid_from=began)
+        [ada] = queries.search(tenant.id, "Ada Lovelace", kind="person")
+        [fact] = queries.timeline(tenant.id, ada.id)
+        assert fact.valid_from == began
+
+    def test_it_follows_a_change_of_the_memorys_time(self, tenant, tell):
+        [memory_id] = tell(SAID, occurred_at=timezone.now() - timedelta(9))
+        services.revise(tenant, memory_id, {"valid_to": timezone.now() - timedelta(1)}, actor="test")
+        reading.drain(tenant.id)
+        assert homes(tenant) == []
+        services.revise(tenant, memory_id, {"valid_to": None}, actor="test")
+        indexing.drain(tenant.id)
+        reading.drain(tenant.id)
+        assert homes(tenant) == ["Berlin"]
+
+    def test_whose_time_was_over_before_it_began_says_nothing(self, tenant, tell):
+        tell(SAID, expires_at=timezone.now() + timedelta(9), occurred_at=timezone.now() + timedelta(99))
+        assert homes(tenant) == []
+
+
 class TestReading:
     def test_what_is_said_is_known(self, tenant, tell):
         [memory_id] = tell(SAID)

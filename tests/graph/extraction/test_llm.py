@@ -103,6 +103,13 @@ def test_says_what_the_model_says(extractor, model):
     assert TEXT[lives.start : lives.end] == "He lives in Rome."
 
 
+@pytest.mark.parametrize(("said", "year", "month"), [("2019", 2019, 1), ("2019-05", 2019, 5)])
+def test_part_of_a_date_is_its_first_moment(extractor, model, said, year, month):
+    model.answers = [answer(statements=[statement("Tom", "works_at", "Initech", valid_from=said)])]
+    [found] = extractor.extract([PASSAGE])
+    assert found.statements[0].valid_from == datetime(year, month, 1, tzinfo=UTC)
+
+
 def test_asks_for_the_schema_and_gives_the_text_as_data(extractor, model):
     extractor.extract([PASSAGE])
     [asked] = model.asked

@@ -120,6 +120,25 @@ class TestRevising:
         after = notes.describe(tenant.id, note.memory.pk)
         assert (after.memory.content, after.summariser) == ("Melanie does pottery.", "hand")
 
+    def test_tags_are_no_words(self, tenant, consolidated):
+        ids, _, note = consolidated
+        services.revise(tenant, note.memory.pk, {"tags": ["clay"]}, actor="curator")
+        services.revise(
+            tenant, ids[1], {"content": "The pottery class glazed bowls with celadon."}, actor="ada"
+        )
+        assert "celadon" in the_note(tenant).memory.content
+
+    def test_what_was_rewritten_since_a_source_was_forgotten_follows_the_others(self, tenant, told):
+        ids = told(*POTTERY[:3])
+        note = by_hand(tenant, ids)
+        services.forget(tenant, ids[0], actor="ada")
+        services.revise(
+            tenant, ids[1], {"content": "The pottery class glazed bowls with celadon."}, actor="ada"
+        )
+        described = notes.describe(tenant.id, note)
+        assert "celadon" in described.memory.content
+        assert described.summariser != "hand"
+
     @pytest.mark.parametrize("field", ["valid_to", "expires_at"])
     def test_what_ends_is_no_longer_said(self, tenant, consolidated, field):
         ids, _, _ = consolidated
