@@ -58,7 +58,7 @@ class Entity(Kept):
         PRODUCT = "product"
         EVENT = "event"
         THING = "thing"
-        # What is one only where something is said of it.
+        # Dates, amounts and versions are entities only where something is said of them.
         DATE = "date"
         AMOUNT = "amount"
         EMAIL = "email"

@@ -13,7 +13,7 @@ from django.utils import timezone
 from psycopg.errors import QueryCanceled
 
 from graph.extraction import FUNCTIONAL
-from graph.models import Doubt, Relation
+from graph.models import Doubt, Merge, Relation
 from graph.names import likeness, normal, sounds
 from memos_project.db import fetch_prepared, send_prepared, tenant_scope
 from memos_project.errors import NotFound, Unavailable
@@ -291,6 +291,39 @@ def doubts(tenant_id: UUID, *, after: UUID, limit: int) -> list[Question]:
         for row in rows
         if {row.one_id, row.other_id} <= found.keys()  # or one has just become another
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Two entities that were made one, by whom, and whether that was undone."""
+
+    id: UUID
+    kept_id: UUID
+    dropped_id: UUID
+    name: str | None
+    actor: str
+    at: datetime
+    undone_at: datetime | None
+
+
+def merges(tenant_id: UUID, *, entity_id: UUID | None = None, after: UUID, limit: int) -> list[Merged]:
+    """What was merged, into an entity or into any, in the order in which it was."""
+    rows = Merge.objects.filter(tenant_id=tenant_id, pk__gt=after).order_by("pk")
+    if entity_id:
+        rows = rows.filter(kept_id=entity_id)
+    with tenant_scope(tenant_id):
+        return [
+            Merged(
+                row.pk,
+                row.kept_id,
+                UUID(row.dropped["id"]),
+                row.dropped.get("name"),
+                row.actor,
+                row.at,
+                row.undone_at,
+            )
+            for row in rows[:limit]
+        ]
 
 
 # An excerpt begins so many characters before what it shows, and has so many.

@@ -20,7 +20,9 @@ from memos_project.db import tenant_scope
 from memos_project.errors import Conflict, InvalidInput, NotFound
 
 # What is an entity wherever it is named; of the rest what something is said of.
-LASTING = frozenset({"person", "organisation", "place", "product", "event", "thing"})
+LASTING = frozenset(
+    {"person", "organisation", "place", "product", "event", "thing", "email", "url", "identifier", "path"}
+)
 # What was over when it was told has held this long at least; since when, nobody says.
 HELD_AT_LEAST = timedelta(days=1)
 

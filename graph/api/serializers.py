@@ -107,6 +107,27 @@ class MergeInput(serializers.Serializer[Any]):
     other = StrictUUIDField(help_text="The entity that goes into this one.")
 
 
+class MergesParams(PageParams):
+    entity_id = StrictUUIDField(required=False, help_text="What went into this entity; else all.")
+
+
+class MergedOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    kept_id = serializers.UUIDField(help_text="The entity that both were then.")
+    dropped_id = serializers.UUIDField()
+    name = serializers.CharField(
+        allow_null=True, help_text="Of the entity that was dropped, until it is back."
+    )
+    actor = serializers.CharField()
+    at = serializers.DateTimeField()
+    undone_at = serializers.DateTimeField(allow_null=True)
+
+
+class MergedPage(serializers.Serializer[Any]):
+    results = MergedOutput(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+
+
 class MergeOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField(help_text="By which it can be undone.")
     entity = EntityOutput()

@@ -153,6 +153,18 @@ class MergesView(TenantView):
         return Response({"id": done.pk, "entity": entity}, status=201)
 
 
+class AllMergesView(TenantView):
+    @extend_schema(operation_id="merges_list", parameters=[s.MergesParams], responses=s.MergedPage)
+    def get(self, request: Request) -> Response:
+        """What was made one, by curators and by memOS itself, also what was undone since."""
+        params = validated(s.MergesParams, request.query_params)
+        limit = params.get("limit", 50)
+        found = queries.merges(
+            self.tenant().id, entity_id=params.get("entity_id"), after=_after(params), limit=limit + 1
+        )
+        return Response(page(found, limit, render=asdict, key=attrgetter("id")))
+
+
 class UndoView(TenantView):
     @extend_schema(
         operation_id="merges_undo", parameters=[TENANT_ID], request=None, responses={201: s.EntityOutput}

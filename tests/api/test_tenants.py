@@ -70,6 +70,7 @@ METHODS = {
     "graph/query": "POST",
     "graph/related/<uuid:node_id>": "GET",
     "graph/path/<uuid:start>/<uuid:end>": "GET",
+    "v1/merges": "GET",
     "v1/merges/<uuid:merge_id>/undo": "POST",
     "v1/entities/<uuid:entity_id>/split": "POST",
     "v1/splits/<uuid:split_id>/undo": "POST",

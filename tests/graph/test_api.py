@@ -136,7 +136,16 @@ class TestMerging:
         assert merged.body["entity"]["names"] == ["Ada Lovelace", "Countess Lovelace"]
         assert places(api.get(f"/v1/entities/{ada}/facts")) == ["Berlin", "Paris"]
         assert api.get(f"/v1/entities/{countess['id']}").status == 404
+        [told] = api.get("/v1/merges", entity_id=ada).body["results"]
+        assert (told["id"], told["dropped_id"], told["name"], told["undone_at"]) == (
+            merged.body["id"],
+            countess["id"],
+            "Countess Lovelace",
+            None,
+        )
+        assert api.get("/v1/merges", entity_id=countess["id"]).body["results"] == []
         back = api.post(f"/v1/merges/{merged.body['id']}/undo", None)
+        assert api.get("/v1/merges").body["results"][0]["undone_at"]
         assert (back.status, back.body["id"]) == (201, countess["id"])
         assert places(api.get(f"/v1/entities/{ada}/facts")) == ["Paris"]
         assert api.post(f"/v1/merges/{merged.body['id']}/undo", None).status == 409

@@ -1,6 +1,7 @@
 """What memories say reaches the graph: after they can be found, once, and level with their text."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
@@ -85,6 +86,15 @@ class TestReading:
             assert Reading.objects.get().extractor == "rules"
             assert {row.memory_id for row in Mention.objects.all()} == {memory_id}
         assert count(tenant, ReadJob) == 0
+
+    def test_what_is_written_for_machines_is_an_entity_too(self, tenant, tell):
+        tell("Mail ann@example.org about JIRA-4711.", "JIRA-4711 broke at 9:30 in version 2.1.0 for 40 EUR.")
+        found = {
+            each.name: each.memories for each in queries.list_entities(tenant.id, after=UUID(int=0), limit=50)
+        }
+        assert found["ann@example.org"] == 1
+        assert found["JIRA-4711"] == 2
+        assert not found.keys() & {"2.1.0", "40 EUR", "9:30"}
 
     def test_to_be_found_comes_first(self, tenant, remember, indexed):
         remember(SAID)
