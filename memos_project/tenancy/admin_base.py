@@ -6,8 +6,11 @@ from functools import cached_property
 from typing import Any
 
 from django import forms
+from django.contrib import messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
+from django.db import DataError
 from django.db.models import Model, QuerySet
 from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest, HttpResponse
@@ -74,7 +77,10 @@ class TenantChangeList(ChangeList):
     """A list without "of so many in all"."""
 
     def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
+        try:
+            super().get_results(request)
+        except (ValueError, DataError) as error:  # a filter that was written by hand into the address
+            raise IncorrectLookupParameters(error) from error
         if not (self.query or self.has_active_filters):
             self.full_result_count = self.result_count
 
@@ -97,6 +103,15 @@ class TenantRows(ModelAdmin):
         tenant = chosen_tenant(request)
         rows: QuerySet[Any] = super().get_queryset(request)
         return rows.filter(tenant_id=tenant.id) if tenant else rows.none()
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any, Any], *where: Any, **options: Any
+    ) -> HttpResponse | None:
+        try:
+            return super().response_action(request, queryset, *where, **options)
+        except ValidationError:
+            messages.warning(request, "Some of what was chosen is no row of this list; nothing was done.")
+            return None
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return chosen_tenant(request) is not None and bool(super().has_module_permission(request))

@@ -239,3 +239,29 @@ def test_a_viewer_looks_and_changes_nothing(tenant, known):
         assert Doubt.objects.get().state == Doubt.State.OPEN
         assert Entity.objects.get(pk=ada.pk).name == "Ada"
         assert Relation.objects.get(pk=relation.pk).confirmed_by == ""
+
+
+def test_an_address_written_by_hand_is_no_error(curator, known):
+    page = url("graph_entity_changelist")
+    assert curator.get(page, {"kind__exact": "\0"}, follow=True).status_code == 200
+    relations = url("graph_relation_changelist")
+    for chosen in ("", "ada"):
+        answer = curator.post(relations, {"action": "confirm", "_selected_action": chosen}, follow=True)
+        assert answer.status_code == 200
+        assert "nothing was done" in answer.content.decode()
+
+
+def test_what_a_curator_said_is_taken_back(curator, tenant, known):
+    [ada] = queries.search(tenant.id, "Ada", limit=1)
+    [fact] = queries.as_of(tenant.id, ada.id)
+    denial = services.end_relation(tenant.id, fact.id, at=THEN + timedelta(9), actor="ann")
+    assert queries.as_of(tenant.id, ada.id) == []
+    answer = act(curator, "graph_relation_changelist", "take_back", denial, fact_row(tenant, fact.id))
+    assert "1 taken back." in answer.content.decode()
+    assert "A memory says so" in answer.content.decode()
+    assert queries.as_of(tenant.id, ada.id) == [fact]
+
+
+def fact_row(tenant, fact_id):
+    with tenant_scope(tenant.id):
+        return Relation.objects.get(pk=fact_id)
