@@ -583,6 +583,20 @@ class TestSplit:
         merging.undo_split(tenant.id, split.pk)
         assert named("Ada", "Countess") == [two, two]
 
+    def test_a_merge_of_which_a_part_was_split_off_is_undone_after_the_split(self, tenant, say, named, rows):
+        for name in ("Lena Gold", "Mona Gold", "Kara Dunn"):
+            say(name, "Berlin")
+        lena, mona, kara = named("Lena Gold", "Mona Gold", "Kara Dunn")
+        first = merging.merge(tenant.id, lena, mona, actor="ann")
+        second = merging.merge(tenant.id, kara, lena, actor="ann")
+        parted = merging.split(tenant.id, kara, ["Mona Gold"], actor="ann")
+        with pytest.raises(Conflict, match="split off since"):
+            merging.undo_merge(tenant.id, second.pk, actor="ann")
+        merging.undo_split(tenant.id, parted.pk)
+        merging.undo_merge(tenant.id, second.pk, actor="ann")
+        merging.undo_merge(tenant.id, first.pk, actor="ann")
+        assert named("Lena Gold", "Mona Gold", "Kara Dunn") == [lena, mona, kara]
+
     def test_what_cannot_be_split(self, tenant, other_tenant, two):
         for of, pk, names, error in (
             (tenant, two, ["Ada", "Countess"], Conflict),
