@@ -12,28 +12,41 @@ from django.db.models import Q
 from django.utils import timezone
 from psycopg.errors import QueryCanceled
 
-from graph.extraction import FUNCTIONAL
+from graph.extraction import FUNCTIONAL, MUTUAL
 from graph.models import Doubt, Merge, Relation
 from graph.names import likeness, normal, sounds
 from memos_project.db import fetch_prepared, send_prepared, tenant_scope
 from memos_project.errors import NotFound, Unavailable
 
+# Of these each end has but one other end at a time.
+MUTUALLY = f"ARRAY[{', '.join(f"'{name}'" for name in sorted(MUTUAL))}]"
 # What was known at a moment, and which of it ends a relation: its denial, or of a thing that can be but one at a
 # time another one. Later is what begins later; what begins together, what was learned later. The two are asked for apart,
 # each by an index of its own.
 LATER = """
-n.tenant_id = %(tenant)s AND n.subject_id = r.subject_id AND n.predicate = r.predicate
+n.tenant_id = %(tenant)s AND n.predicate = r.predicate
 AND n.learned_at <= %(known)s AND (n.unlearned_at IS NULL OR n.unlearned_at > %(known)s)
 AND n.valid_from >= r.valid_from AND (n.valid_from, n.learned_at, n.id) > (r.valid_from, r.learned_at, r.id)
 """
 ENDED = f"""
 SELECT e.id, e.valid_from FROM (
     (SELECT n.id, n.valid_from, n.learned_at FROM graph_relation n
-     WHERE n.negated AND n.object_id = r.object_id AND {LATER}
+     WHERE n.negated AND n.subject_id = r.subject_id AND n.object_id = r.object_id AND {LATER}
      ORDER BY n.valid_from, n.learned_at, n.id LIMIT 1)
     UNION ALL
     (SELECT n.id, n.valid_from, n.learned_at FROM graph_relation n
-     WHERE r.predicate = ANY(%(functional)s) AND NOT n.negated AND n.object_id <> r.object_id AND {LATER}
+     WHERE r.predicate = ANY(%(functional)s) AND NOT n.negated AND n.subject_id = r.subject_id AND n.object_id <> r.object_id
+       AND {LATER}
+     ORDER BY n.valid_from, n.learned_at, n.id LIMIT 1)
+    UNION ALL
+    (SELECT n.id, n.valid_from, n.learned_at FROM graph_relation n
+     WHERE r.predicate = ANY({MUTUALLY}) AND NOT n.negated AND n.subject_id = r.object_id AND n.object_id <> r.subject_id
+       AND {LATER}
+     ORDER BY n.valid_from, n.learned_at, n.id LIMIT 1)
+    UNION ALL
+    (SELECT n.id, n.valid_from, n.learned_at FROM graph_relation n
+     WHERE r.predicate = ANY({MUTUALLY}) AND NOT n.negated AND n.object_id = ANY(ARRAY[r.subject_id, r.object_id])
+       AND n.subject_id <> r.subject_id AND n.subject_id <> r.object_id AND {LATER}
      ORDER BY n.valid_from, n.learned_at, n.id LIMIT 1)
 ) e ORDER BY e.valid_from, e.learned_at, e.id LIMIT 1
 """

@@ -6,7 +6,10 @@ from itertools import groupby
 from typing import NamedTuple
 from uuid import UUID
 
-from graph.extraction import FUNCTIONAL
+from django.utils import timezone
+
+from graph.extraction import FUNCTIONAL, MUTUAL
+from graph.queries import ENDS
 from graph.stores.base import FOREVER, EntityNode, Group, Relationship
 from memos_project.db import fetch_prepared
 
@@ -69,25 +72,46 @@ def groups_of(tenant_id: UUID, groups: Sequence[Group]) -> dict[Group, list[Rela
         return {}
     subjects, predicates = zip(*groups, strict=True)
     params = {"tenant": tenant_id, "subjects": list(subjects), "predicates": list(predicates)}
-    return {each: [] for each in groups} | _by_group(fetch_prepared(KNOWN, params))
+    return {each: [] for each in groups} | _by_group(tenant_id, fetch_prepared(KNOWN, params))
 
 
 def relations_of(tenant_id: UUID, subjects: Sequence[UUID]) -> list[Relationship]:
     """The relations from these entities that hold now, or will."""
     rows = fetch_prepared(KNOWN_OF, {"tenant": tenant_id, "subjects": list(subjects)})
-    return [each for some in _by_group(rows).values() for each in some]
+    return [each for some in _by_group(tenant_id, rows).values() for each in some]
 
 
-def _by_group(rows: Iterable[tuple[object, ...]]) -> dict[Group, list[Relationship]]:
+def _by_group(tenant_id: UUID, rows: Iterable[tuple[object, ...]]) -> dict[Group, list[Relationship]]:
     [[now]] = fetch_prepared(NOW, {})
     grouped = groupby(map(Known._make, rows), lambda each: (each.subject_id, each.predicate))
-    return {group: [each for each in _ending(known) if each.ends > moment(now)] for group, known in grouped}
+    ending = {group: [*_ending(known)] for group, known in grouped}
+    mutual = [each.id for (_, predicate), known in ending.items() if predicate in MUTUAL for each in known]
+    ended = _ends_of(tenant_id, mutual) if mutual else {}
+    return {
+        group: [
+            each
+            for each in (each._replace(ends=ended.get(each.id, each.ends)) for each in known)
+            if max(each.begins, moment(now)) < each.ends
+        ]
+        for group, known in ending.items()
+    }
+
+
+def _ends_of(tenant_id: UUID, ids: Sequence[UUID]) -> dict[UUID, int]:
+    """When relations end that those of other subjects may end."""
+    params = {
+        "tenant": tenant_id,
+        "ids": list(ids),
+        "known": timezone.now(),
+        "functional": sorted(FUNCTIONAL),
+    }
+    return {pk: moment(end) for pk, end in fetch_prepared(ENDS, params) if end}
 
 
 def _ending(known: Iterable[Known]) -> Iterator[Relationship]:
     """Those of a group, the latest first, that hold at some time, each with the moment at which it is over.
 
-    The same as what ``queries.ENDED`` looks for one by one, in a single pass.
+    The same as what ``queries.ENDED`` looks for one by one, in a single pass, but for what other subjects end.
     """
     denied: dict[UUID, datetime] = {}
     # Of the later statements, and of those about another object than that one: when the first begins.

@@ -13,13 +13,14 @@ from graph.extraction.base import (
     Statement,
 )
 from graph.extraction.llm import LLMExtractor
-from graph.extraction.predicates import FUNCTIONAL, PREDICATES, SYMMETRIC, Predicate
+from graph.extraction.predicates import FUNCTIONAL, MUTUAL, PREDICATES, SYMMETRIC, Predicate
 from graph.extraction.rules import NAMED, RulesExtractor, sentence_bounds
 from memos_project.llm import LanguageModel
 
 __all__ = [
     "FUNCTIONAL",
     "KINDS",
+    "MUTUAL",
     "NAMED",
     "PREDICATES",
     "SYMMETRIC",

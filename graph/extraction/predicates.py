@@ -53,3 +53,5 @@ PREDICATES = {each.name: each for each in _ALL}
 SYMMETRIC = frozenset(name for name, each in PREDICATES.items() if each.symmetric)
 # Those of which a later statement ends the earlier one.
 FUNCTIONAL = frozenset(name for name, each in PREDICATES.items() if each.functional)
+# Those of which it ends the earlier ones of both, whoever is named first.
+MUTUAL = FUNCTIONAL & SYMMETRIC

@@ -12,6 +12,7 @@ DROP TRIGGER graph_entity_mark_delete ON graph_entity;
 DROP TRIGGER graph_entity_mark_update ON graph_entity;
 DROP TRIGGER graph_entity_mark_insert ON graph_entity;
 DROP FUNCTION graph_relation_mark();
+DROP FUNCTION graph_touched(uuid, uuid, uuid, text);
 DROP FUNCTION graph_mention_mark();
 DROP FUNCTION graph_reading_mark();
 DROP FUNCTION graph_entity_mark();

@@ -50,22 +50,43 @@ BEGIN
 END
 $$;
 
--- What a relation is ended by is another one of its subject and predicate: all of them are looked at together.
+-- The subjects of relations that have one of two entities at either end.
+CREATE FUNCTION graph_touched(of_tenant uuid, one uuid, other uuid, of_predicate text) RETURNS SETOF uuid LANGUAGE sql STABLE AS $$
+    SELECT r.subject_id FROM graph_relation r
+    WHERE r.tenant_id = of_tenant AND r.predicate = of_predicate AND r.subject_id = ANY(ARRAY[one, other])
+    UNION ALL
+    SELECT r.subject_id FROM graph_relation r
+    WHERE r.tenant_id = of_tenant AND r.predicate = of_predicate AND r.object_id = ANY(ARRAY[one, other])
+$$;
+
+-- What a relation is ended by is another one of its subject and predicate: all of them are looked at together. Of those
+-- of which each end has but one other end at a time, it may be one of any of both.
 CREATE FUNCTION graph_relation_mark() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM graph_projection) THEN
         RETURN NULL;
     END IF;
     IF TG_OP = 'INSERT' THEN
+        WITH changed AS (SELECT tenant_id, subject_id, object_id, predicate FROM new_rows)
         INSERT INTO graph_projectmark (tenant_id, kind, node_id, predicate)
-        SELECT DISTINCT tenant_id, 3, subject_id, predicate FROM new_rows;
+        SELECT tenant_id, 3, subject_id, predicate FROM changed
+        UNION SELECT c.tenant_id, 3, touched.subject_id, c.predicate FROM changed c
+        CROSS JOIN LATERAL graph_touched(c.tenant_id, c.subject_id, c.object_id, c.predicate) AS touched (subject_id)
+        WHERE c.predicate IN ('married_to', 'partner_of');
     ELSIF TG_OP = 'DELETE' THEN
+        WITH changed AS (SELECT tenant_id, subject_id, object_id, predicate FROM old_rows)
         INSERT INTO graph_projectmark (tenant_id, kind, node_id, predicate)
-        SELECT DISTINCT tenant_id, 3, subject_id, predicate FROM old_rows;
+        SELECT tenant_id, 3, subject_id, predicate FROM changed
+        UNION SELECT c.tenant_id, 3, touched.subject_id, c.predicate FROM changed c
+        CROSS JOIN LATERAL graph_touched(c.tenant_id, c.subject_id, c.object_id, c.predicate) AS touched (subject_id)
+        WHERE c.predicate IN ('married_to', 'partner_of');
     ELSE
+        WITH changed AS (SELECT tenant_id, subject_id, object_id, predicate FROM old_rows UNION SELECT tenant_id, subject_id, object_id, predicate FROM new_rows)
         INSERT INTO graph_projectmark (tenant_id, kind, node_id, predicate)
-        SELECT tenant_id, 3, subject_id, predicate FROM old_rows
-        UNION SELECT tenant_id, 3, subject_id, predicate FROM new_rows;
+        SELECT tenant_id, 3, subject_id, predicate FROM changed
+        UNION SELECT c.tenant_id, 3, touched.subject_id, c.predicate FROM changed c
+        CROSS JOIN LATERAL graph_touched(c.tenant_id, c.subject_id, c.object_id, c.predicate) AS touched (subject_id)
+        WHERE c.predicate IN ('married_to', 'partner_of');
     END IF;
     RETURN NULL;
 END

@@ -201,6 +201,16 @@ class GraphStoreTests:
         say(*start, statement("Ada", "lives_in", "Rome", THEN - timedelta(1)))
         assert near("Ada") == ["Paris"]
 
+    @pytest.mark.parametrize("pair", [("Ben", "Cleo"), ("Cleo", "Ben")])
+    def test_what_holds_both_ways_is_ended_from_either_side_until_that_is_forgotten(
+        self, tenant, say, near, pair
+    ):
+        say(statement("Ada", "married_to", "Ben", THEN))
+        [again] = say(statement(pair[0], "married_to", pair[1], THEN + timedelta(1)))
+        assert (near("Ada"), near("Cleo")) == ([], ["Ben"])
+        memory_services.forget(tenant, again, actor="test")
+        assert near("Ada") == ["Ben"]
+
     def test_a_denial_ends_it_until_it_is_forgotten(self, tenant, say, near):
         say(statement("Ada", "likes", "tea", THEN), statement("Ada", "likes", "jazz", THEN))
         [denial] = say(statement("Ada", "likes", "tea", THEN + timedelta(1), negated=True))

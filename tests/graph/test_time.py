@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from graph import queries, services
-from graph.extraction import FUNCTIONAL, Statement
+from graph.extraction import FUNCTIONAL, SYMMETRIC, Statement
 from graph.models import Relation
 from graph.services import Source
 from memories import services as memories
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 START = datetime(2020, 1, 1, tzinfo=UTC)
 PEOPLE = ("Ada", "Ben", "Cleo")
 PLACES = ("Berlin", "Paris", "Rome", "Oslo")
-PREDICATES = ("lives_in", "visited")
+PREDICATES = ("lives_in", "visited", "married_to", "friend_of")
 
 
 def day(number: int) -> datetime:
@@ -146,6 +146,31 @@ class TestBothWays:
         learn(said("Ben", "friend_of", "Ada", 10, valid_to=day(50)))
         assert queries.as_of(tenant.id, entity("Ada"), at=day(50)) == []
 
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [
+            (("Ada", "Ben"), ("Ben", "Cleo")),
+            (("Ada", "Ben"), ("Cleo", "Ben")),
+            (("Ben", "Ada"), ("Cleo", "Ben")),
+            (("Ben", "Ada"), ("Ben", "Cleo")),
+        ],
+    )
+    @pytest.mark.parametrize("late", [False, True])
+    def test_another_one_ends_that_of_both(self, tenant, learn, entity, first, second, late):
+        said_first = said(first[0], "married_to", first[1], 0)
+        said_second = said(second[0], "married_to", second[1], 50)
+        for each in (said_second, said_first) if late else (said_first, said_second):
+            learn(each)
+        found = [
+            queries.as_of(tenant.id, entity(name), at=day(at)) for name in ("Ada", "Cleo") for at in (49, 50)
+        ]
+        assert [{fact.subject, fact.object} for facts in found for fact in facts] == [{*first}, {*second}]
+
+    def test_the_same_said_the_other_way_round_ends_nothing(self, tenant, learn, entity):
+        learn(said("Ada", "married_to", "Ben", 0))
+        learn(said("Ben", "married_to", "Ada", 50))
+        assert len(queries.as_of(tenant.id, entity("Ada"))) == 2
+
     def test_what_has_a_direction_has_one(self, tenant, learn, entity):
         learn(said("Ada", "parent_of", "Ben", 0))
         learn(said("Ben", "parent_of", "Ada", 50, negated=True))
@@ -217,25 +242,32 @@ class Event:
     unlearned: int | None = None
 
 
-def replay(log: list[Event], person: str, at: int, step: int) -> set[tuple[str, str]]:
+def replay(log: list[Event], person: str, at: int, step: int) -> set[tuple[str, str, str]]:
     """What held of somebody on a day, by all that was known after a step: said in order, the later overrules."""
-    known = [
-        e
-        for e in log
-        if e.subject == person and e.learned <= step and (e.unlearned is None or e.unlearned > step)
-    ]
+    known = [e for e in log if e.learned <= step and (e.unlearned is None or e.unlearned > step)]
     ends = [replace(e, start=e.end, end=None, negated=True) for e in known if e.end is not None]
-    held: dict[tuple[str, str], Event] = {}
+    held: set[tuple[str, str, str]] = set()
     for event in sorted([*known, *ends], key=lambda e: (e.start, e.learned)):
         if event.start > at:
             break
+        one, other = event.subject, event.object
+        said = {(one, event.predicate, other)}
+        if event.predicate in SYMMETRIC and event.negated:
+            said |= {(other, event.predicate, one)}
         if event.negated:
-            held.pop((event.predicate, event.object), None)
+            held -= said
             continue
         if event.predicate in FUNCTIONAL:
-            held = {key: each for key, each in held.items() if key[0] != event.predicate}
-        held[event.predicate, event.object] = event
-    return {*held}
+            both = {one, other} if event.predicate in SYMMETRIC else {one}
+            held = {
+                each
+                for each in held
+                if each[1] != event.predicate
+                or {each[0], each[2]} == {one, other}
+                or both.isdisjoint({each[0], each[2]} if event.predicate in SYMMETRIC else {each[0]})
+            }
+        held |= said
+    return {each for each in held if person in (each[0], each[2])}
 
 
 def test_every_answer_is_what_a_replay_of_the_log_gives(tenant):
@@ -256,8 +288,9 @@ def test_every_answer_is_what_a_replay_of_the_log_gives(tenant):
             memories.forget(tenant, living.pop(number), actor="test")
             rows = [row for row in rows if row.memory != number]
         else:
+            predicate, (subject, *others) = rnd.choice(PREDICATES), rnd.sample(PEOPLE, len(PEOPLE))
             event = Event(
-                number, rnd.choice(PEOPLE), rnd.choice(PREDICATES), rnd.choice(PLACES), rnd.random() < 0.2,
+                number, subject, predicate, rnd.choice(others if predicate in SYMMETRIC else PLACES), rnd.random() < 0.2,
                 rnd.randrange(60), None, step,
             )  # fmt: skip
             if not event.negated and rnd.random() < 0.3:
@@ -287,4 +320,4 @@ def test_every_answer_is_what_a_replay_of_the_log_gives(tenant):
         found = queries.search(tenant.id, person)
         wanted = replay(rows, person, at, step)
         answer = queries.as_of(tenant.id, found[0].id, at=day(at), known_at=moments[step]) if found else []
-        assert {(fact.predicate, fact.object) for fact in answer} == wanted, (person, at, step)
+        assert {(fact.subject, fact.predicate, fact.object) for fact in answer} == wanted, (person, at, step)
