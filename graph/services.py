@@ -117,7 +117,11 @@ class _Text:
                 start = over - HELD_AT_LEAST
             if end and end <= start:
                 continue
-            if not each.negated:
+            # "Used to" does not say when: that must not end what has come in its place since.
+            sometime = (
+                each.predicate in FUNCTIONAL and not each.valid_from and over == self.source.occurred_at
+            )
+            if not each.negated and not sometime:
                 key = (subject, each.predicate, object_, False, start, end)
                 if each.predicate in FUNCTIONAL:
                     # Of several at once the one that is said last.

@@ -113,6 +113,13 @@ class TestEnds:
         [fact] = queries.timeline(tenant.id, ada)
         assert (fact.valid_from, fact.valid_to) == (day(49), day(50))
 
+    def test_what_was_once_does_not_end_what_has_come_since(self, tenant, learn, entity):
+        learn(said("Ada", "works_at", "Intel", 0))
+        learn(said("Ada", "works_at", "Zeiss", 30))
+        learn(statement("Ada", "works_at", "Intel", None, valid_to=day(60)), at=day(60))
+        learn(statement("Ada", "works_at", "Shell", None, valid_to=day(70)), at=day(70))
+        assert objects(queries.as_of(tenant.id, entity("Ada"))) == ["Zeiss"]
+
     def test_an_end_to_come(self, tenant, learn, entity):
         learn(said("Ada", "works_at", "Intel", 0))
         learn(statement("Ada", "works_at", "Intel", None, valid_to=day(90)), at=day(60))
