@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from io import StringIO
 from itertools import cycle, islice, takewhile
-from threading import Event
+from threading import Event, current_thread
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -54,11 +54,17 @@ def _hnsw_indexes_go_with_the_test(transactional_db):
         PgVectorIndex().drop(model.indexed())
 
 
+def instead_of_waiting(monkeypatch, act):
+    """Do something else where this thread would wait; others of the process wait as they always do."""
+    here, sleep = current_thread(), time.sleep
+    monkeypatch.setattr(time, "sleep", lambda s: act(s) if current_thread() is here else sleep(s))
+
+
 @pytest.fixture(autouse=True)
 def waits(monkeypatch):
     """For how long ``drop`` would wait."""
     waits = []
-    monkeypatch.setattr(embedding_models.time, "sleep", waits.append)
+    instead_of_waiting(monkeypatch, waits.append)
     return waits
 
 
@@ -278,7 +284,7 @@ class TestSwitch:
             except Conflict:
                 refused.append(change)
 
-        monkeypatch.setattr(embedding_models.time, "sleep", lambda seconds: attempt(switch))
+        instead_of_waiting(monkeypatch, lambda seconds: attempt(switch))
         attempt(drop)
         assert len(refused) == 1
         assert answering() == ("hashed-words" if refused == [switch] else "second")
