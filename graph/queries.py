@@ -18,11 +18,11 @@ from graph.names import likeness, normal, sounds
 from memos_project.db import fetch_prepared, send_prepared, tenant_scope
 from memos_project.errors import NotFound, Unavailable
 
-# Of these each end has but one other end at a time.
+# Whoever is married is so to one at a time, whichever of the two is named first; ``sql/projection.sql`` names them too.
 MUTUALLY = f"ARRAY[{', '.join(f"'{name}'" for name in sorted(MUTUAL))}]"
 # What was known at a moment, and which of it ends a relation: its denial, or of a thing that can be but one at a
-# time another one. Later is what begins later; what begins together, what was learned later. The two are asked for apart,
-# each by an index of its own.
+# time another one. Later is what begins later; what begins together, what was learned later. Each is asked for apart, by an
+# index of its own.
 LATER = """
 n.tenant_id = %(tenant)s AND n.predicate = r.predicate
 AND n.learned_at <= %(known)s AND (n.unlearned_at IS NULL OR n.unlearned_at > %(known)s)

@@ -1,7 +1,9 @@
 """Relations as they are known now: a curator says which are certain, and which hold no more."""
 
-from datetime import datetime
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
@@ -115,13 +117,8 @@ class RelationAdmin(ReadOnlyRows):
 
     @action(description="Confirm", permissions=["settle"])
     def confirm(self, request: HttpRequest, queryset: QuerySet[Relation]) -> None:
-        done = 0
-        for relation_id in list(queryset.values_list("pk", flat=True)):
-            try:
-                services.confirm_relation(tenant_of(request).id, relation_id, actor=actor_of(request))
-                done += 1
-            except MemosError as error:
-                messages.warning(request, error.detail)
+        confirm = partial(services.confirm_relation, tenant_of(request).id, actor=actor_of(request))
+        done = each_of(request, queryset, confirm)
         messages.success(request, f"{done} confirmed: certain as long as the memories say so.")
 
     @action(description="End what holds no more", permissions=["settle"])
@@ -137,26 +134,24 @@ class RelationAdmin(ReadOnlyRows):
                 "form": form if "confirmed" in request.POST else None,
             }
             return TemplateResponse(request, "admin/graph/relation/end.html", context)
-        self._end(request, queryset, form.cleaned_data["at"] or timezone.now())
+        at = form.cleaned_data["at"] or timezone.now()
+        end = partial(services.end_relation, tenant_of(request).id, at=at, actor=actor_of(request))
+        messages.success(request, f"{each_of(request, queryset, end)} ended.")
         return None
-
-    def _end(self, request: HttpRequest, queryset: QuerySet[Relation], at: datetime) -> None:
-        done = 0
-        for relation_id in list(queryset.values_list("pk", flat=True)):
-            try:
-                services.end_relation(tenant_of(request).id, relation_id, at=at, actor=actor_of(request))
-                done += 1
-            except MemosError as error:
-                messages.warning(request, error.detail)
-        messages.success(request, f"{done} ended.")
 
     @action(description="Take back what a curator said", permissions=["settle"])
     def take_back(self, request: HttpRequest, queryset: QuerySet[Relation]) -> None:
-        done = 0
-        for relation_id in list(queryset.values_list("pk", flat=True)):
-            try:
-                services.take_back(tenant_of(request).id, relation_id)
-                done += 1
-            except MemosError as error:
-                messages.warning(request, error.detail)
+        done = each_of(request, queryset, partial(services.take_back, tenant_of(request).id))
         messages.success(request, f"{done} taken back.")
+
+
+def each_of(request: HttpRequest, queryset: QuerySet[Relation], act: Callable[[UUID], object]) -> int:
+    """Do something with each; says what could not be done, returns how many could."""
+    done = 0
+    for relation_id in list(queryset.values_list("pk", flat=True)):
+        try:
+            act(relation_id)
+            done += 1
+        except MemosError as error:
+            messages.warning(request, error.detail)
+    return done

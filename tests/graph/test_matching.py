@@ -1,9 +1,12 @@
 """Nodes by their properties; nothing that a caller sends becomes a part of the statement."""
 
+import psycopg
 import pytest
 
 from graph.models import Entity
 from memos_project.db import tenant_scope
+from memos_project.local import postgres
+from tests import servers
 
 pytestmark = pytest.mark.django_db
 HOSTILE = (
@@ -105,3 +108,13 @@ class TestInjection:
         answer = ask(api, filters=filters)
         assert answer.status == 400
         assert [each.split("\0")[0] for each in answer.fields] == [field]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_question_takes_no_longer_than_it_may(api, settings):
+    settings.MEMOS_GRAPH_TIMEOUT = 0.2
+    with psycopg.connect(servers.database().url(postgres.OWNER)) as owner:
+        owner.execute("LOCK TABLE graph_entity IN ACCESS EXCLUSIVE MODE")
+        for answer in (ask(api), api.get("/v1/entities"), api.get("/v1/entities", name="Ada")):
+            assert answer.status == 503
+            assert "0.2 s" in answer.body["detail"]

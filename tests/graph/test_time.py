@@ -1,14 +1,16 @@
 """What held at a moment, as it was known at another, against a replay of all that was ever said."""
 
 import random
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from graph import queries, services
-from graph.extraction import FUNCTIONAL, SYMMETRIC, Statement
+from graph.extraction import FUNCTIONAL, MUTUAL, SYMMETRIC, Statement
 from graph.models import Relation
 from graph.services import Source
 from memories import services as memories
@@ -232,6 +234,13 @@ class TestKnowledge:
             services.take_back(tenant.id, denial.pk)
         with pytest.raises(Conflict, match="A memory says so"):
             services.take_back(tenant.id, fact.id)
+
+
+def test_the_database_knows_which_hold_both_ways_and_one_at_a_time():
+    trigger = (Path(services.__file__).parent / "sql" / "projection.sql").read_text()
+    named = re.findall(r"predicate IN \((.*?)\)", trigger)
+    assert len(named) == 3
+    assert {*named} == {", ".join(f"'{name}'" for name in sorted(MUTUAL))}
 
 
 @dataclass(frozen=True)
