@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import connection
 
 from graph import indexing
-from graph.models import Entity, ProjectMark, Reading
+from graph.models import Entity, Mention, ProjectMark, Reading, Relation
 from graph.rows import entities_of, memories_of, relations_of
 from graph.stores import GraphProjection, graph_projection
 from graph.stores.base import MEMORY, Group, Relationship
@@ -97,6 +97,23 @@ def settle(tenant_id: UUID) -> Iterator[int]:
         if indexing.has_no_work(tenant_id):
             return
         sleep(0.5)  # a worker is about it
+
+
+def held_of(store: GraphProjection, tenant_id: UUID, memory_id: UUID) -> str:
+    """Whether a store holds what was learned from a memory: current, stale or missing; raises GraphUnavailable.
+
+    That is its node with its mentions, the entities, and what holds of the subjects and predicates that it speaks of.
+    """
+    with tenant_scope(tenant_id):
+        entities = {*Mention.objects.filter(memory_id=memory_id).values_list("entity_id", flat=True)}
+        groups = {*Relation.objects.filter(memory_id=memory_id).values_list("subject_id", "predicate")}
+    of_memory = _memories(store, tenant_id, [memory_id])
+    if any(held is None for _, held in of_memory.values()):
+        return "missing"
+    related = _relations(store, tenant_id, sorted({subject for subject, _ in groups}))
+    if of_memory or _entities(store, tenant_id, sorted(entities)) or groups & related.keys():
+        return "stale"
+    return "current"
 
 
 type Compare = Callable[[GraphProjection, UUID, Sequence[UUID]], Mapping[UUID | Group, tuple[Any, Any]]]

@@ -6,7 +6,11 @@ from uuid import UUID
 
 from django.db import connection
 
+from graph import projections as graph
+from graph.models import Reading
+from graph.stores import GraphProjection, GraphUnavailable, graph_projection
 from memories.models import EmbeddingModel, IndexJob, Memory, ReadJob
+from memories.reading import SILENT
 from memories.vectors import IndexUnavailable, VectorIndex, vector_index
 from memories.vectors.pgvector import PgVectorIndex
 from memos_project.db import tenant_scope
@@ -46,26 +50,43 @@ class Backlog:
 
 
 @dataclass(frozen=True, slots=True)
+class Learned:
+    """Whether the graph has learned from a memory's text: current, stale or missing; ``extractor`` is who read it last."""
+
+    state: str
+    extractor: str = ""
+    read_at: datetime | None = None
+    attempts: int = 0
+    error: str = ""
+    given_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
-    """Accepted: the row is there. Indexed: words and vectors are level with it. Projected: so is every other store."""
+    """Accepted: the row is there. Indexed: words and vectors are level with it. Projected: so is every other store.
+
+    ``graph`` is None for kinds of which the graph learns nothing.
+    """
 
     id: UUID
     state: str
     content_hash: str
     stores: list[Projection]
     backlog: Backlog | None
+    graph: Learned | None
 
 
 def receipt(tenant_id: UUID, memory_id: UUID) -> Receipt:
     """Compare a memory's content hash with what each store holds; raises NotFound."""
     with tenant_scope(tenant_id):
-        content_hash = (
+        row = (
             Memory.objects.filter(tenant_id=tenant_id, pk=memory_id)
-            .values_list("content_hash", flat=True)
+            .values_list("content_hash", "kind")
             .first()
         )
-        if content_hash is None:
+        if row is None:
             raise NotFound("There is no such memory.")
+        content_hash, kind = row
         models = list(EmbeddingModel.objects.exclude(state=EmbeddingModel.State.RETIRED))
         words = _words(tenant_id, memory_id)
     at_home = [
@@ -79,10 +100,13 @@ def receipt(tenant_id: UUID, memory_id: UUID) -> Receipt:
     if not index.in_database:
         name = type(index).__name__.removesuffix("Index").lower()
         abroad = [_vectors(index, name, tenant_id, model, memory_id, content_hash) for model in models]
+    learned = None if kind in SILENT else _learned(tenant_id, memory_id, content_hash)
+    if learned and (store := graph_projection()):
+        abroad.append(Projection("neo4j", _in_graph_store(store, tenant_id, memory_id, learned)))
     # Read last: work that was finished while the stores were asked is no backlog.
     with tenant_scope(tenant_id):
         job = IndexJob.objects.filter(tenant_id=tenant_id, memory_id=memory_id).first()
-    return Receipt(memory_id, _state(at_home, abroad), content_hash, at_home + abroad, _backlog(job))
+    return Receipt(memory_id, _state(at_home, abroad), content_hash, at_home + abroad, _backlog(job), learned)
 
 
 def is_indexed(tenant_id: UUID, memory_ids: list[UUID]) -> bool:
@@ -115,6 +139,27 @@ def _vectors(
     if memory_id not in held:
         return Projection(store, "missing", model.name)
     return Projection(store, "current" if held[memory_id] == content_hash else "stale", model.name)
+
+
+def _learned(tenant_id: UUID, memory_id: UUID, content_hash: str) -> Learned:
+    with tenant_scope(tenant_id):
+        job = ReadJob.objects.filter(tenant_id=tenant_id, memory_id=memory_id).first()
+        reading = Reading.objects.filter(tenant_id=tenant_id, memory_id=memory_id).first()
+    trouble = (job.attempts, job.error, job.due_at is None) if job else ()
+    if reading is None:
+        return Learned("missing", "", None, *trouble)
+    # A job for a text that was read: it is to be read again, for the time that it is about has changed.
+    state = "current" if reading.content_hash == content_hash and job is None else "stale"
+    return Learned(state, reading.extractor, reading.read_at, *trouble)
+
+
+def _in_graph_store(store: GraphProjection, tenant_id: UUID, memory_id: UUID, learned: Learned) -> str:
+    if learned.state != "current":
+        return learned.state
+    try:
+        return graph.held_of(store, tenant_id, memory_id)
+    except GraphUnavailable:
+        return "unknown"
 
 
 def _state(at_home: list[Projection], abroad: list[Projection]) -> str:

@@ -1,6 +1,7 @@
 """Domain values as the JSON that ``serializers`` describes; plain dicts, since searches are many."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from memories.answers import Hit, Memento, Turn
@@ -75,6 +76,7 @@ def receipt(found: Receipt) -> dict[str, Any]:
             "error": backlog.error,
             "given_up": backlog.given_up,
         },
+        "graph": found.graph and asdict(found.graph),
     }
 
 

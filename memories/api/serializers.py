@@ -421,12 +421,24 @@ class BacklogOutput(serializers.Serializer[Any]):
     given_up = serializers.BooleanField()
 
 
+class LearnedOutput(serializers.Serializer[Any]):
+    state = serializers.ChoiceField(choices=["current", "stale", "missing"])
+    extractor = serializers.CharField(
+        help_text="Who read the text last: ``rules`` or ``llm``; empty: nobody yet."
+    )
+    read_at = serializers.DateTimeField(allow_null=True)
+    attempts = serializers.IntegerField()
+    error = serializers.CharField()
+    given_up = serializers.BooleanField()
+
+
 class ReceiptOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     state = serializers.ChoiceField(choices=["accepted", "indexed", "projected"])
     content_hash = serializers.CharField()
     stores = ProjectionOutput(many=True)
     backlog = BacklogOutput(allow_null=True)
+    graph = LearnedOutput(allow_null=True, help_text="Null for kinds of which the graph learns nothing.")
 
 
 class LegacyStoreInput(serializers.Serializer[Any]):

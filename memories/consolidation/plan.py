@@ -59,8 +59,8 @@ EARLIER_ONES = f"""
 SELECT m.id, m.user_id, m.speaker, left(m.content, {LONGEST}), v.embedding::real[]
 FROM memories_memory m JOIN memories_memoryvector v
     ON v.memory_id = m.id AND v.tenant_id = m.tenant_id AND v.model_id = %(model)s AND v.chunk = 0
-WHERE m.tenant_id = %(tenant)s AND m.owner = hashtextextended(%(user)s, 0) AND m.user_id = %(user)s AND m.id < %(before)s
-  AND m.kind = ANY(%(kinds)s) AND {LASTING}
+WHERE m.tenant_id = %(tenant)s AND m.owner = hashtextextended(%(user)s, 0) AND m.user_id = %(user)s AND m.id <= %(upto)s
+  AND m.id <> ALL(%(fresh)s) AND m.kind = ANY(%(kinds)s) AND {LASTING}
   AND NOT EXISTS (SELECT FROM memories_notesource s WHERE s.memory_id = m.id AND s.tenant_id = m.tenant_id)
 ORDER BY m.id DESC LIMIT %(limit)s
 """
@@ -117,13 +117,14 @@ def plan(tenant_id: UUID, *, after: UUID, user_id: str | None = None) -> Plan:
     fresh = [_Candidate(*row[:5], fresh=True) for row in ready if row[4] is not None and row[6]]
     groups: list[Group] = []
     for user, some in groupby(sorted(fresh, key=attrgetter("user_id", "id")), key=attrgetter("user_id")):
-        groups += _groups(tenant_id, user, list(some), {**params, "user": user})
+        groups += _groups(tenant_id, user, list(some), {**params, "user": user, "upto": ready[-1][0]})
     return Plan(groups, len(ready), ready[-1][0] if ready else None)
 
 
 def _groups(tenant_id: UUID, user: str, fresh: Sequence[_Candidate], params: dict[str, Any]) -> list[Group]:
     with tenant_scope(tenant_id):
-        earlier = fetch_prepared(EARLIER_ONES, {**params, "before": fresh[0].id, "limit": EARLIER})
+        known = {"fresh": [each.id for each in fresh], "limit": EARLIER}
+        earlier = fetch_prepared(EARLIER_ONES, {**params, **known})
         notes = fetch_prepared(NOTES_NOW, {**params, "limit": NOTES})
     everything = [*fresh, *(_Candidate(*row, fresh=False) for row in earlier)]
     names = {word.lower() for each in everything for word in WORD.findall(each.speaker)}

@@ -2,7 +2,7 @@ import pytest
 from django.db import connection
 
 from memories import indexing, reading, services
-from memories.models import IndexJob, Memory
+from memories.models import IndexJob, Memory, ReadJob
 from memos_project.db import tenant_scope
 from tests.factories import new_memory
 
@@ -280,6 +280,35 @@ class TestReceipt:
             IndexJob.objects.update(due_at=None, attempts=8, error="no such model")
         backlog = api.get(f"{PATH}/{memory_id}/receipt").body["backlog"]
         assert (backlog["attempts"], backlog["error"], backlog["given_up"]) == (8, "no such model", True)
+
+    def test_it_says_who_read_it_for_the_graph(self, api, tenant, stored, indexed):
+        memory_id = stored("Ada lives in Bern.")
+
+        def learned():
+            found = api.get(f"{PATH}/{memory_id}/receipt").body["graph"]
+            return found["state"], found["extractor"], found["read_at"] is not None
+
+        assert learned() == ("missing", "", False)
+        indexed()
+        assert learned() == ("missing", "", False)
+        reading.drain(tenant.id)
+        assert learned() == ("current", "rules", True)
+        api.patch(f"{PATH}/{memory_id}", {"content": "Ada lives in Oslo."})
+        assert learned() == ("stale", "rules", True)
+        indexed()
+        with tenant_scope(tenant.id):
+            ReadJob.objects.update(due_at=None, attempts=5, error="no such words")
+        found = api.get(f"{PATH}/{memory_id}/receipt").body["graph"]
+        assert (found["state"], found["attempts"], found["error"], found["given_up"]) == (
+            "stale",
+            5,
+            "no such words",
+            True,
+        )
+
+    def test_the_graph_reads_no_procedures(self, api, stored):
+        memory_id = stored("Boil water, then brew.", kind="procedure")
+        assert api.get(f"{PATH}/{memory_id}/receipt").body["graph"] is None
 
 
 class TestList:

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from memories import retrieval, services
+from memories import reading, retrieval, services
 from memories.admin import meaning
 from memories.models import AuditEntry, EmbeddingModel, IndexJob, Memory, MemoryVersion
 from memos_project.db import tenant_scope
@@ -246,11 +246,15 @@ def test_history_shows_the_difference(curator, tenant, remember):
     assert "user:ann" in body
 
 
-def test_receipt(curator, remember, indexed):
+def test_receipt(curator, tenant, remember, indexed):
     [memory] = remember("Tea at four.")
     assert "missing" in curator.get(page("memories_memory_receipt", memory)).content.decode()
     indexed()
-    assert "missing" not in curator.get(page("memories_memory_receipt", memory)).content.decode()
+    body = curator.get(page("memories_memory_receipt", memory)).content.decode()
+    assert (body.count("missing"), "not read yet" in body) == (1, True)
+    reading.drain(tenant.id)
+    body = curator.get(page("memories_memory_receipt", memory)).content.decode()
+    assert (body.count("missing"), "by the rules" in body) == (0, True)
 
 
 class TestAdd:

@@ -21,7 +21,9 @@ from graph.models import Entity, Projection, ProjectMark, Projector, Relation
 from graph.services import Source
 from graph.stores import GraphUnavailable, graph_store
 from graph.stores.nodes import EntityOfGraph, MemoryOfGraph
+from memories import reading
 from memories import services as memory_services
+from memories.receipts import receipt
 from memos_project.db import tenant_scope
 from tests.factories import Api, saying, statement
 from tests.graph_server import GraphServer, shared_url
@@ -121,6 +123,40 @@ class TestMarks:
         say(("Ada", "Cleo"))
         indexing.drain(tenant.id)
         assert differences(tenant) == {}
+
+
+class TestReceipt:
+    def test_it_looks_into_the_store(self, tenant, neo4j, remember, indexed):
+        [memory_id, _] = remember("Ada lives in Bern.", "Ben lives in Oslo.")
+
+        def stands():
+            found = receipt(tenant.id, memory_id)
+            [store] = [each.state for each in found.stores if each.store == "neo4j"]
+            return found.state, store
+
+        indexed()
+        assert stands() == ("indexed", "missing")
+        reading.drain(tenant.id)
+        assert stands() == ("indexed", "missing")
+        indexing.drain(tenant.id)
+        assert stands() == ("projected", "current")
+        ada = id_of(tenant, "Ada")
+        neo4j.put_relations(tenant.id, {(ada, "lives_in"): []})
+        assert stands() == ("indexed", "stale")
+        neo4j.drop(tenant.id, entities=[ada])
+        assert stands() == ("indexed", "stale")
+        neo4j.drop(tenant.id, memories=[memory_id])
+        assert stands() == ("indexed", "missing")
+
+    def test_nobody_knows_while_it_does_not_answer(self, tenant, settings, neo4j, remember, indexed):
+        [memory_id] = remember("Ada lives in Bern.")
+        indexed()
+        reading.drain(tenant.id)
+        configure(settings, "bolt://neo4j:secret@127.0.0.1:1/neo4j")
+        assert [(each.store, each.state) for each in receipt(tenant.id, memory_id).stores][-1] == (
+            "neo4j",
+            "unknown",
+        )
 
 
 class TestOneAtATime:

@@ -329,6 +329,14 @@ class TestAgain:
         assert runs.consolidate(tenant.id).made == 1
         assert set(the_note(tenant).sources) == {*ids, late}
 
+    def test_also_while_something_else_is_looked_at_again(self, tenant, told):
+        told(SHIPPING[0], settled=False)
+        ids = told(*POTTERY, settled=False)
+        runs.undo(tenant, runs.consolidate(tenant.id).run_id, actor="curator")
+        [late] = told(MORE_POTTERY, settled=False)
+        assert runs.consolidate(tenant.id).made == 1
+        assert set(the_note(tenant).sources) == {*ids, late}
+
     def test_a_message_that_comes_twice_does_it_once(self, tenant, told):
         told(*POTTERY)
         run = runs.start(tenant.id, actor="curator")
