@@ -41,7 +41,8 @@ class Mention:
 class Statement:
     """What a sentence says of two mentions, by their names.
 
-    Times are UTC and the earliest moment the words may mean: "until 2019" is until its first of January. What held
+    Times are UTC and the earliest moment the words may mean: "until 2019" is until its first of January. Only
+    what ended within a period ("left in 2019") is over when that is, or when it was told if that is earlier. What held
     once ("used to", "left") has a ``valid_to``. What is said to have stopped ("no longer", "not any more") is negated
     from then on: ``negated`` with a ``valid_from``.
     """

@@ -48,6 +48,7 @@ RULES = (
     _rule("works_at", r"(?:teach|teaches|teaching|taught) at", _ORG, past_ends=True),
     _rule("works_at", r"(?:join|joined|joining|started at|starting at|start at|began at|started working (?:at|for)|starts at)", one_of("organisation", "thing"), begins=True),
     _rule("works_at", r"(?:left|quit|quitting|leaving|resigned from|was fired from|was laid off from|got laid off from|retired from)", one_of("organisation"), ends=True),
+    _rule("works_at", r"(?:left|quit|quitting|leaving|lost|resigned from)(?: my| his| her| their| the)(?: \w+)? (?:job|position|post|role) (?:at|with)", _ORG, ends=True),
     _rule("lives_in", r"(?:lives?|living|lived|resides?|based|settled) in", one_of("place", "thing"), past_ends=True),
     _rule("lives_in", r"(?:move|moved|moving|relocate|relocated|relocating|moves)(?: back| over)?(?: from \S{1,20})? to", one_of("place", "thing"), begins=True),
     _rule("lives_in", r"(?:moved|moving|relocated)(?: away| out)? (?:from|of)", one_of("place"), ends=True),

@@ -20,7 +20,7 @@ _WHO = rf"({PERSON}|\b[Hh]e\b|\b[Ss]he\b)"
 _BEING = r"(?:'m|'s|'ve been| am| is| was| are| became| become| becomes| works as| work as| worked as| working as| have been| has been)"
 _SAID = re.compile(
     rf"{_WHO}(?:(?:, who)?{_BEING}(?P<not> not|n't| no longer)?(?: now| currently| also| still| working as| employed as){{0,2}}|,)"
-    rf" (?:(?:an?|the|our|their|his|her|your) (?:new |former |own )?|(?={_OFFICES}\b))",
+    rf" (?:(?:an?|the|our|their|his|her|your) (?:new |(?P<former>former |ex-)|own )?|(?={_OFFICES}\b))",
     re.IGNORECASE,
 )
 _IS = re.compile(rf"({_OTHERS}|\b[Hh]e\b|\b[Ss]he\b) (?:is|was) an? ")
@@ -84,7 +84,7 @@ def roles(clause: Clause) -> Iterator[Role]:
                 is_person=True,
                 negated=bool(found["not"]),
                 becomes="becom" in found[0] or "became" in found[0],
-                was=" was" in found[0] or " worked" in found[0],
+                was=" was" in found[0] or " worked" in found[0] or bool(found["former"]),
                 organisation=where[1] if where else "",
             )
     for found in _IS.finditer(text):

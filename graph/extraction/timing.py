@@ -79,7 +79,7 @@ def validity(
     if manner.used_to:
         return Validity(start, end or now)
     if manner.ends:
-        return Validity(start, end or (when[0] if when else now))
+        return Validity(start, end or (_over(when, now) if when else now))
     if manner.future:
         begins = start or (when[0] if when else None)
         return Validity(begins, end) if begins else None
@@ -88,8 +88,13 @@ def validity(
     if manner.past_ends and manner.past and not manner.perfect:
         if start or end:
             return Validity(start, end)
-        return Validity(when[0], when[1]) if when else Validity(None, now)
+        return Validity(when[0], _over(when, now)) if when else Validity(None, now)
     return Validity(start, end)
+
+
+def _over(when: tuple[datetime, datetime], now: datetime | None) -> datetime:
+    """When it is surely over, of what ended within a period: at its end, or when that was told if the period was not over."""
+    return min(when[1], now) if now and now > when[0] else when[1]
 
 
 def _told(
@@ -117,7 +122,7 @@ def _told(
 
 
 def _towards(word: str, manner: Manner) -> Towards:
-    if word in {"since", "from"} or manner.past or manner.ends:
+    if word in {"since", "from"} or manner.past or (manner.ends and not manner.future):
         return "past"
     if word in _UNTIL or manner.future:
         return "future"

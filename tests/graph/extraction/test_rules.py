@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from graph.extraction import KINDS, PREDICATES, Passage, RulesExtractor
 from graph.extraction.base import READ_CHARACTERS
 from graph.extraction.rules import NAMED
+from tests.graph.extraction.conftest import NOW
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 WORDS = st.lists(
@@ -311,10 +312,15 @@ class TestTimes:
             ("I worked at Siemens until May.", None, start_of(2026, 5)),
             ("I worked at Siemens in 2012.", start_of(2012), start_of(2013)),
             ("I joined Siemens last year.", start_of(2025), None),
-            ("I left Siemens in January.", None, start_of(2026, 1)),
+            ("I left Siemens in January.", None, start_of(2026, 2)),
+            ("I left Siemens in 2026.", None, NOW),
+            ("I worked at Siemens in 2026.", start_of(2026), NOW),
+            ("I am leaving Siemens in September.", None, start_of(2026, 10)),
+            ("I quit my job at Siemens in 2022.", None, start_of(2023)),
+            ("I resigned from my position at Siemens.", None, NOW),
             ("As of June 3 I work at Siemens.", start_of(2026, 6, 3), None),
-            ("I used to work at Siemens.", None, datetime(2026, 6, 15, 12, tzinfo=UTC)),
-            ("I worked at Siemens.", None, datetime(2026, 6, 15, 12, tzinfo=UTC)),
+            ("I used to work at Siemens.", None, NOW),
+            ("I worked at Siemens.", None, NOW),
             ("I will join Siemens in September.", start_of(2026, 9), None),
         ],
     )
@@ -327,7 +333,14 @@ class TestTimes:
             each.object: (each.valid_from, each.valid_to)
             for each in read("I moved from Paris to Berlin in 2020.").statements
         }
-        assert found == {"Berlin": (start_of(2020), None), "Paris": (None, start_of(2020))}
+        assert found == {"Berlin": (start_of(2020), None), "Paris": (None, start_of(2021))}
+
+    @pytest.mark.parametrize(
+        "text", ["Tom is a former engineer at Siemens.", "Tom, an ex-engineer at Siemens, left."]
+    )
+    def test_a_former_role_is_over(self, read, text):
+        found = {(each.predicate, each.valid_to) for each in read(text).statements}
+        assert found == {("has_role", NOW), ("works_at", NOW)}
 
     @pytest.mark.parametrize(
         "text", ["I don't like tea any more.", "I no longer like tea.", "I don't like tea anymore"]
@@ -335,7 +348,7 @@ class TestTimes:
     def test_what_stopped_is_negated_from_then_on(self, read, text):
         [statement] = read(text).statements
         assert statement.negated
-        assert statement.valid_from == datetime(2026, 6, 15, 12, tzinfo=UTC)
+        assert statement.valid_from == NOW
 
     def test_what_never_was_has_no_time(self, read):
         [statement] = read("I never liked tea.").statements
