@@ -68,9 +68,8 @@ def undo_merge(tenant_id: UUID, merge_id: UUID, *, actor: str) -> Entity:
         if not names:
             raise Conflict("Its names have become another entity's since; undo that first.")
         elsewhere = EntityName.objects.filter(pk__in=done.moved["names"]).exclude(entity_id=kept.pk)
-        parted = Split.objects.filter(entity_id=kept.pk, undone_at=None)
-        if parted.filter(made_id__in=elsewhere.values("entity_id")).exists():
-            raise Conflict("Some of its names were split off since; undo that first.")
+        if elsewhere.exists():
+            raise Conflict("Some of its names have become another entity's since; undo that first.")
         entity = Entity.restored(tenant_id, done.dropped)
         entity.save(force_insert=True)
         _hand_over(names, kept.pk, entity.pk)

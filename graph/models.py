@@ -199,7 +199,8 @@ class Relation(models.Model):
     """What a memory, or without one a curator, says of two entities.
 
     It holds from ``valid_from`` to ``valid_to`` or until something known contradicts it, and was known from
-    ``learned_at`` until ``unlearned_at``. A negated one is the end of those it contradicts.
+    ``learned_at`` until ``unlearned_at``. A negated one is the end of those it contradicts. With ``ends_since`` it ends only
+    what began then or later, and before it begins itself.
     """
 
     id = models.UUIDField(primary_key=True, db_default=UuidV7(), editable=False)
@@ -216,8 +217,10 @@ class Relation(models.Model):
     valid_from = models.DateTimeField()
     valid_to = models.DateTimeField(null=True, blank=True)
     learned_at = models.DateTimeField(db_default=Now())
+    ends_since = models.DateTimeField(null=True, blank=True)
     unlearned_at = models.DateTimeField(null=True, blank=True)
     confirmed_by = models.CharField(max_length=200, db_default="", blank=True)
+    taken_back_by = models.CharField(max_length=200, db_default="", blank=True)
 
     class Meta:
         constraints = [
@@ -264,7 +267,10 @@ class Merge(models.Model):
 
     class Meta:
         constraints = [TenantIsolation(name="merge_tenant_isolation")]
-        indexes = [models.Index(name="merge_by_kept", fields=["tenant", "kept_id"])]
+        indexes = [
+            models.Index(name="merge_by_kept", fields=["tenant", "kept_id"]),
+            models.Index(name="merge_by_id", fields=["tenant", "id"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.dropped['id']} in {self.kept_id}"
@@ -314,6 +320,7 @@ class Doubt(Kept):
             models.UniqueConstraint(name="doubt_unique", fields=["tenant", "one", "other"]),
             models.CheckConstraint(name="doubt_in_order", condition=Q(one__lt=F("other"))),
         ]
+        indexes = [models.Index(name="doubt_open", fields=["tenant", "id"], condition=Q(state="open"))]
 
     def __str__(self) -> str:
         return f"{self.one} or {self.other}"

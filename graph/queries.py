@@ -13,7 +13,7 @@ from django.utils import timezone
 from psycopg.errors import QueryCanceled
 
 from graph.extraction import FUNCTIONAL, MUTUAL
-from graph.models import Doubt, Merge, Relation
+from graph.models import Merge, Relation
 from graph.names import likeness, normal, sounds
 from memos_project.db import fetch_prepared, send_prepared, tenant_scope
 from memos_project.errors import NotFound, Unavailable
@@ -23,39 +23,42 @@ MUTUALLY = f"ARRAY[{', '.join(f"'{name}'" for name in sorted(MUTUAL))}]"
 # What was known at a moment, and which of it ends a relation: its denial, or of a thing that can be but one at a
 # time another one. Later is what begins later; what begins together, what was learned later. Each is asked for apart, by an
 # index of its own.
-LATER = """
+REACHES = "(n.ends_since IS NULL OR (r.valid_from >= n.ends_since AND r.valid_from < n.valid_from))"
+LATER = f"""
 n.tenant_id = %(tenant)s AND n.predicate = r.predicate
 AND n.learned_at <= %(known)s AND (n.unlearned_at IS NULL OR n.unlearned_at > %(known)s)
-AND n.valid_from >= r.valid_from AND (n.valid_from, n.learned_at, n.id) > (r.valid_from, r.learned_at, r.id)
+AND n.valid_from >= r.valid_from AND (n.valid_from, n.learned_at, n.id) > (r.valid_from, r.learned_at, r.id) AND {REACHES}
 """
 ENDED = f"""
-SELECT e.id, e.valid_from FROM (
-    (SELECT n.id, n.valid_from, n.learned_at FROM graph_relation n
+SELECT e.id, e.valid_from, e.negated FROM (
+    (SELECT n.id, n.valid_from, n.learned_at, n.negated FROM graph_relation n
      WHERE n.negated AND n.subject_id = r.subject_id AND n.object_id = r.object_id AND {LATER}
      ORDER BY n.valid_from, n.learned_at, n.id LIMIT 1)
     UNION ALL
-    (SELECT n.id, n.valid_from, n.learned_at FROM graph_relation n
+    (SELECT n.id, n.valid_from, n.learned_at, n.negated FROM graph_relation n
      WHERE r.predicate = ANY(%(functional)s) AND NOT n.negated AND n.subject_id = r.subject_id AND n.object_id <> r.object_id
        AND {LATER}
      ORDER BY n.valid_from, n.learned_at, n.id LIMIT 1)
     UNION ALL
-    (SELECT n.id, n.valid_from, n.learned_at FROM graph_relation n
+    (SELECT n.id, n.valid_from, n.learned_at, n.negated FROM graph_relation n
      WHERE r.predicate = ANY({MUTUALLY}) AND NOT n.negated AND n.subject_id = r.object_id AND n.object_id <> r.subject_id
        AND {LATER}
      ORDER BY n.valid_from, n.learned_at, n.id LIMIT 1)
     UNION ALL
-    (SELECT n.id, n.valid_from, n.learned_at FROM graph_relation n
+    (SELECT n.id, n.valid_from, n.learned_at, n.negated FROM graph_relation n
      WHERE r.predicate = ANY({MUTUALLY}) AND NOT n.negated AND n.object_id = ANY(ARRAY[r.subject_id, r.object_id])
        AND n.subject_id <> r.subject_id AND n.subject_id <> r.object_id AND {LATER}
      ORDER BY n.valid_from, n.learned_at, n.id LIMIT 1)
-) e ORDER BY e.valid_from, e.learned_at, e.id LIMIT 1
+) e ORDER BY e.valid_from, e.negated, e.learned_at, e.id LIMIT 1
 """
 # Facts of an entity that are answered at once.
 MOST_FACTS = 1000
 TIMELINE = f"""
 SELECT r.id, r.subject_id, s.name, r.predicate, r.object_id, o.name, r.confidence, r.memory_id, r.valid_from,
        least(r.valid_to, ended.valid_from), r.learned_at,
-       CASE WHEN r.valid_to IS NULL OR ended.valid_from <= r.valid_to THEN ended.id END
+       -- That its own end was told is no other's doing.
+       CASE WHEN r.valid_to IS NULL OR ended.valid_from < r.valid_to
+                 OR (ended.valid_from = r.valid_to AND NOT ended.negated) THEN ended.id END
 FROM graph_relation r
 JOIN graph_entity s ON s.id = r.subject_id
 JOIN graph_entity o ON o.id = r.object_id
@@ -171,6 +174,44 @@ def ends(tenant_id: UUID, relation_ids: Sequence[UUID]) -> dict[UUID, datetime |
 
 
 @dataclass(frozen=True, slots=True)
+class Saying:
+    """A relation as it was said: ``valid_to`` only where its end was told with it."""
+
+    id: UUID
+    subject_id: UUID
+    subject: str
+    predicate: str
+    object_id: UUID
+    object: str
+    negated: bool
+    confidence: float
+    memory_id: UUID | None
+    valid_from: datetime
+    valid_to: datetime | None
+    learned_at: datetime
+    unlearned_at: datetime | None
+    confirmed_by: str
+    taken_back_by: str
+
+
+SAYING = """
+SELECT r.id, r.subject_id, s.name, r.predicate, r.object_id, o.name, r.negated, r.confidence, r.memory_id, r.valid_from,
+       r.valid_to, r.learned_at, r.unlearned_at, r.confirmed_by, r.taken_back_by
+FROM graph_relation r JOIN graph_entity s ON s.id = r.subject_id JOIN graph_entity o ON o.id = r.object_id
+WHERE r.tenant_id = %(tenant)s AND r.id = %(id)s
+"""
+
+
+def get_relation(tenant_id: UUID, relation_id: UUID) -> Saying:
+    """What a memory or a curator says, also what is not known any more; raises NotFound."""
+    with answering(tenant_id):
+        rows = fetch_prepared(SAYING, {"tenant": tenant_id, "id": relation_id})
+    if not rows:
+        raise NotFound("There is no such relation.")
+    return Saying(*rows[0])
+
+
+@dataclass(frozen=True, slots=True)
 class Denial:
     """That something does not hold from a moment on, and the memory that says so, if it was not a curator."""
 
@@ -214,7 +255,6 @@ FROM graph_entity e
 WHERE e.tenant_id = %(tenant)s
 """
 GET = f"{ENTITY} AND e.id = %(entity)s"
-SEVERAL = f"{ENTITY} AND e.id = ANY(%(entities)s)"
 LIST = f"{ENTITY} AND (%(kind)s::text IS NULL OR e.kind = %(kind)s) AND e.id > %(after)s ORDER BY e.id LIMIT %(limit)s"
 NAMED = f"""
 {ENTITY} AND (%(kind)s::text IS NULL OR e.kind = %(kind)s) AND e.id IN (
@@ -276,6 +316,15 @@ def memories_of(tenant_id: UUID, entity_id: UUID, *, after: UUID, limit: int) ->
         return [(memory_id, text) for memory_id, text in fetch_prepared(MEMORIES, params)]
 
 
+# In one statement: between two a curator may make one of both.
+DOUBTS = f"""
+SELECT d.id, d.likeness, one.*, other.* FROM graph_doubt d
+CROSS JOIN LATERAL ({ENTITY} AND e.id = d.one_id) one
+CROSS JOIN LATERAL ({ENTITY} AND e.id = d.other_id) other
+WHERE d.tenant_id = %(tenant)s AND d.state = 'open' AND d.id > %(after)s ORDER BY d.id LIMIT %(limit)s
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """Two entities that may be one."""
@@ -288,22 +337,9 @@ class Question:
 
 def doubts(tenant_id: UUID, *, after: UUID, limit: int) -> list[Question]:
     """The open ones, in the order in which they were raised."""
-    with tenant_scope(tenant_id):
-        rows = list(
-            Doubt.objects.filter(tenant_id=tenant_id, state=Doubt.State.OPEN, pk__gt=after).order_by("pk")[
-                :limit
-            ]
-        )
-        params = {
-            "tenant": tenant_id,
-            "entities": list({each for row in rows for each in (row.one_id, row.other_id)}),
-        }
-        found = {each[0]: Found(*each) for each in fetch_prepared(SEVERAL, params)}
-    return [
-        Question(row.pk, found[row.one_id], found[row.other_id], row.likeness)
-        for row in rows
-        if {row.one_id, row.other_id} <= found.keys()  # or one has just become another
-    ]
+    with answering(tenant_id):
+        rows = fetch_prepared(DOUBTS, {"tenant": tenant_id, "after": after, "limit": limit})
+    return [Question(row[0], Found(*row[2:8]), Found(*row[8:]), row[1]) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +360,7 @@ def merges(tenant_id: UUID, *, entity_id: UUID | None = None, after: UUID, limit
     rows = Merge.objects.filter(tenant_id=tenant_id, pk__gt=after).order_by("pk")
     if entity_id:
         rows = rows.filter(kept_id=entity_id)
-    with tenant_scope(tenant_id):
+    with answering(tenant_id):
         return [
             Merged(
                 row.pk,

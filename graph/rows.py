@@ -1,5 +1,6 @@
 """What the rows say that a graph store is to hold, read in the caller's open transaction of the tenant."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
@@ -23,14 +24,16 @@ FROM graph_reading r WHERE r.tenant_id = %(tenant)s AND r.memory_id = ANY(%(ids)
 """
 # All that is known, denials too, and the latest first: what ends a relation comes before it.
 KNOWN = """
-SELECT r.subject_id, r.predicate, r.id, r.object_id, r.confidence, r.memory_id, r.negated, r.valid_from, r.valid_to
+SELECT r.subject_id, r.predicate, r.id, r.object_id, r.confidence, r.memory_id, r.negated, r.valid_from, r.valid_to,
+       r.ends_since
 FROM unnest(%(subjects)s::uuid[], %(predicates)s::text[]) each (subject, predicate)
 JOIN graph_relation r ON r.subject_id = each.subject AND r.predicate = each.predicate
 WHERE r.tenant_id = %(tenant)s AND r.unlearned_at IS NULL
 ORDER BY r.subject_id, r.predicate, r.valid_from DESC, r.learned_at DESC, r.id DESC
 """
 KNOWN_OF = """
-SELECT r.subject_id, r.predicate, r.id, r.object_id, r.confidence, r.memory_id, r.negated, r.valid_from, r.valid_to
+SELECT r.subject_id, r.predicate, r.id, r.object_id, r.confidence, r.memory_id, r.negated, r.valid_from, r.valid_to,
+       r.ends_since
 FROM graph_relation r
 WHERE r.subject_id = ANY(%(subjects)s) AND r.tenant_id = %(tenant)s AND r.unlearned_at IS NULL
 ORDER BY r.subject_id, r.predicate, r.valid_from DESC, r.learned_at DESC, r.id DESC
@@ -51,6 +54,11 @@ class Known(NamedTuple):
     negated: bool
     valid_from: datetime
     valid_to: datetime | None
+    ends_since: datetime | None
+
+    def reaches(self, began: datetime) -> bool:
+        """Whether it may end what began then, if that is earlier."""
+        return self.ends_since is None or self.ends_since <= began < self.valid_from
 
 
 def entities_of(tenant_id: UUID, ids: Sequence[UUID]) -> dict[UUID, EntityNode]:
@@ -113,21 +121,21 @@ def _ending(known: Iterable[Known]) -> Iterator[Relationship]:
 
     The same as what ``queries.ENDED`` looks for one by one, in a single pass, but for what other subjects end.
     """
-    denied: dict[UUID, datetime] = {}
+    denied: dict[UUID, list[Known]] = defaultdict(list)
     # Of the later statements, and of those about another object than that one: when the first begins.
     later: tuple[UUID, datetime] | None = None
     other: datetime | None = None
     for each in known:
         if each.negated:
-            denied[each.object_id] = each.valid_from
+            denied[each.object_id].append(each)
             continue
-        ends = [end for end in (each.valid_to, denied.get(each.object_id)) if end]
+        denials = (no.valid_from for no in reversed(denied[each.object_id]) if no.reaches(each.valid_from))
+        ends = [end for end in (each.valid_to, next(denials, None)) if end]
         if each.predicate in FUNCTIONAL:
-            if later:
-                replaced = later[1] if later[0] != each.object_id else other
-                ends += [replaced] if replaced else []
-                other = later[1] if later[0] != each.object_id else other
-            later = each.object_id, each.valid_from
+            replaced = later[1] if later and later[0] != each.object_id else other
+            ends += [replaced] if replaced else []
+            if each.ends_since is None:
+                later, other = (each.object_id, each.valid_from), replaced
         over = min(map(moment, ends), default=FOREVER)
         begins = moment(each.valid_from)
         if begins < over and each.subject_id != each.object_id:

@@ -5,7 +5,8 @@ All of it runs in the caller's open transaction of the tenant, except where it s
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from django.utils import timezone
@@ -26,8 +27,20 @@ LASTING = frozenset(
 # What was over when it was told has held this long at least; since when, nobody says.
 HELD_AT_LEAST = timedelta(days=1)
 
-type Said = tuple[Meant, str, Meant, bool, datetime, datetime | None]
-"""What makes a relation itself: subject and object by their names, predicate, negated, from, to."""
+# Before all that anybody tells a time of.
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+
+class Said(NamedTuple):
+    """What makes a relation itself, with its subject and object by their names."""
+
+    subject: Meant
+    predicate: str
+    object: Meant
+    negated: bool
+    valid_from: datetime
+    valid_to: datetime | None
+    ends_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,27 +126,29 @@ class _Text:
                 continue
             start = each.valid_from or self.source.valid_from or self.source.occurred_at
             over, end = each.valid_to, min(filter(None, (each.valid_to, self.source.valid_to)), default=None)
-            if over and over <= start and not each.valid_from and not each.negated:
+            is_past = bool(over and over <= start and not each.valid_from and not each.negated)
+            if over and is_past:
                 start = over - HELD_AT_LEAST
             if end and end <= start:
                 continue
-            # "Used to" does not say when: that must not end what has come in its place since.
-            sometime = (
-                each.predicate in FUNCTIONAL and not each.valid_from and over == self.source.occurred_at
-            )
-            if not each.negated and not sometime:
-                key = (subject, each.predicate, object_, False, start, end)
+            # "Used to" and "left" say neither since when nor until when.
+            by_now = is_past and over == self.source.occurred_at
+            if not each.negated and not (by_now and each.predicate in FUNCTIONAL):
+                # That it held right before is but a guess, which ends nothing else.
+                key = Said(subject, each.predicate, object_, False, start, end, start if is_past else None)
                 if each.predicate in FUNCTIONAL:
                     # Of several at once the one that is said last.
                     said.pop(last.pop((subject, each.predicate, start), key), None)
                     last[subject, each.predicate, start] = key
                 said[key] = each.confidence
-            ends = start if each.negated else over
-            if ends:
-                # Whoever else said so, it is over then, and the other way round too.
-                said[subject, each.predicate, object_, True, ends, None] = each.confidence
+            if at := start if each.negated else over:
+                # Whoever else said so, it is over then, and the other way round too. Only what the told time is about:
+                # who "worked there in 2020" may do so since 2015.
+                since = None if each.negated or by_now else each.valid_from or BEGINNING
+                denial = Said(subject, each.predicate, object_, True, at, None, since)
+                said[denial] = each.confidence
                 if each.predicate in SYMMETRIC:
-                    said[object_, each.predicate, subject, True, ends, None] = each.confidence
+                    said[denial._replace(subject=object_, object=subject)] = each.confidence
         return said
 
 
@@ -170,7 +185,8 @@ def _learn_relations(tenant_id: UUID, texts: Sequence[_Text], entities: Mapping[
         # 0: nobody knows by which name
         subject = Meant(row.subject_id, row.subject_name_id or 0)
         object_ = Meant(row.object_id, row.object_name_id or 0)
-        key = (row.memory_id, (subject, row.predicate, object_, row.negated, row.valid_from, row.valid_to))
+        times = row.valid_from, row.valid_to, row.ends_since
+        key = (row.memory_id, Said(subject, row.predicate, object_, row.negated, *times))
         if key in said and key not in held:
             held.add(key)
         else:  # not said any more, or the same again since two entities became one
@@ -180,12 +196,14 @@ def _learn_relations(tenant_id: UUID, texts: Sequence[_Text], entities: Mapping[
         Relation.objects.filter(pk__in=gone).update(unlearned_at=now)
     Relation.objects.bulk_create(
         Relation(
-            tenant_id=tenant_id, memory_id=memory_id, predicate=predicate,
-            subject_id=subject.entity_id, subject_name_id=subject.name_id,
-            object_id=object_.entity_id, object_name_id=object_.name_id, negated=negated, valid_from=start, valid_to=end, confidence=confidence, learned_at=now,
+            tenant_id=tenant_id, memory_id=memory_id, predicate=each.predicate,
+            subject_id=each.subject.entity_id, subject_name_id=each.subject.name_id,
+            object_id=each.object.entity_id, object_name_id=each.object.name_id, negated=each.negated,
+            valid_from=each.valid_from, valid_to=each.valid_to, ends_since=each.ends_since,
+            confidence=confidence, learned_at=now,
         )
-        for (memory_id, (subject, predicate, object_, negated, start, end)), confidence in said.items()
-        if (memory_id, (subject, predicate, object_, negated, start, end)) not in held
+        for (memory_id, each), confidence in said.items()
+        if (memory_id, each) not in held
     )  # fmt: skip
 
 
@@ -203,17 +221,26 @@ def end_relation(tenant_id: UUID, relation_id: UUID, *, at: datetime, actor: str
             raise Conflict("It can end only after it began.", field="at")
         end = ends(tenant_id, [relation_id])[relation_id]
         if end is not None and end <= at:
-            raise Conflict(f"It ended at {end.isoformat()}.", field="at")
+            verb = "ended" if end <= timezone.now() else "ends"
+            raise Conflict(f"It {verb} at {end.isoformat()}.", field="at")
         wake_on_commit(tenant_id)
-        return Relation.objects.create(
-            tenant_id=tenant_id, subject_id=ended.subject_id, predicate=ended.predicate, object_id=ended.object_id,
-            subject_name_id=ended.subject_name_id, object_name_id=ended.object_name_id,
-            negated=True, valid_from=at, confidence=1.0, learned_at=timezone.now(), confirmed_by=actor,
+        both_ways = [(ended.subject_id, ended.subject_name_id, ended.object_id, ended.object_name_id)]
+        if ended.predicate in SYMMETRIC:
+            both_ways.append((*both_ways[0][2:], *both_ways[0][:2]))
+        now = timezone.now()
+        denial, *_ = Relation.objects.bulk_create(
+            Relation(
+                tenant_id=tenant_id, predicate=ended.predicate, negated=True, valid_from=at, confidence=1.0,
+                learned_at=now, confirmed_by=actor,
+                subject_id=subject_id, subject_name_id=subject_name, object_id=object_id, object_name_id=object_name,
+            )
+            for subject_id, subject_name, object_id, object_name in both_ways
         )  # fmt: skip
+        return denial
 
 
-def take_back(tenant_id: UUID, relation_id: UUID) -> None:
-    """Unlearn what a curator has said: it is known in the past, and in the present no more.
+def take_back(tenant_id: UUID, relation_id: UUID, *, actor: str) -> None:
+    """Unlearn what a curator has said, both ways where it holds so: it is known in the past, and in the present no more.
 
     Raises NotFound; Conflict for what a memory says, which is revised or forgotten instead.
     """
@@ -225,14 +252,22 @@ def take_back(tenant_id: UUID, relation_id: UUID) -> None:
         if said.memory_id:
             raise Conflict("A memory says so: revise or forget that.")
         wake_on_commit(tenant_id)
-        Relation.objects.filter(pk=relation_id).update(unlearned_at=timezone.now())
+        same = Relation.objects.filter(memory=None, unlearned_at=None, learned_at=said.learned_at)
+        mirrored = same.filter(subject_id=said.object_id, object_id=said.subject_id, predicate=said.predicate)
+        for rows in (same.filter(pk=relation_id), mirrored):
+            rows.update(unlearned_at=timezone.now(), taken_back_by=actor)
 
 
 def confirm_relation(tenant_id: UUID, relation_id: UUID, *, actor: str) -> None:
-    """Vouch for what a memory says: it is certain from now on, for as long as the memory says so."""
+    """Vouch for what a memory says: it is certain from now on, for as long as the memory says so.
+
+    Raises NotFound; Conflict for what a curator said, who has signed it.
+    """
     with tenant_scope(tenant_id):
         known = Relation.objects.filter(pk=relation_id, unlearned_at=None)
-        if not known.update(confidence=1.0, confirmed_by=actor):
+        if not known.filter(memory_id__isnull=False).update(confidence=1.0, confirmed_by=actor):
+            if known.exists():
+                raise Conflict("A curator said so.")
             raise NotFound("There is no such relation.")
         wake_on_commit(tenant_id)
 

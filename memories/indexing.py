@@ -64,14 +64,14 @@ SELECT %(tenant)s, %(model)s, t.* FROM unnest(%(ids)s::uuid[], %(chunks)s::small
 """
 # What was read before need not be read again; what another worker reads just now must be.
 MARK_UNREAD = """
-INSERT INTO memories_readjob (tenant_id, memory_id, content_hash)
-SELECT m.tenant_id, m.id, m.content_hash FROM memories_memory m
+INSERT INTO memories_readjob (tenant_id, memory_id)
+SELECT m.tenant_id, m.id FROM memories_memory m
 WHERE m.tenant_id = %(tenant)s AND m.id = ANY(%(ids)s) AND NOT EXISTS (
     SELECT FROM graph_reading r WHERE r.memory_id = m.id AND r.content_hash = m.content_hash
 )
 ORDER BY m.id
 ON CONFLICT (memory_id) DO UPDATE
-SET content_hash = excluded.content_hash, due_at = now(), attempts = 0, error = ''
+SET revision = excluded.revision, due_at = now(), attempts = 0, error = ''
 """
 # What indexing reads of a memory.
 READ = (

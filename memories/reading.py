@@ -1,8 +1,8 @@
 """Has the graph learn what memories say, once they can be found.
 
 A memory whose text the graph has not read has a ``ReadJob``. Reading waits for indexing: to be found comes first. A
-job is taken by moving its due time into the future, and removed in the transaction that learns from the memory, if
-its text has not changed meanwhile.
+job is taken by moving its due time into the future, and removed in the transaction that learns from the memory, unless
+it is another one by then, for the text or its time has changed meanwhile.
 """
 
 from collections.abc import Sequence
@@ -57,24 +57,26 @@ WHERE j.tenant_id = %(tenant)s AND j.memory_id = ANY (ARRAY(
     WHERE d.tenant_id = %(tenant)s AND d.due_at <= statement_timestamp()
     ORDER BY d.due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ))
-RETURNING j.memory_id, j.content_hash, j.attempts
+RETURNING j.memory_id, j.revision, j.attempts
 """
 HOLD_MEMORIES = """
 SELECT id, content_hash FROM memories_memory
 WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s) ORDER BY id FOR KEY SHARE
 """
 READ_AGAIN = """
-INSERT INTO memories_readjob (tenant_id, memory_id, content_hash)
-SELECT m.tenant_id, m.id, m.content_hash FROM memories_memory m
+INSERT INTO memories_readjob (tenant_id, memory_id)
+SELECT m.tenant_id, m.id FROM memories_memory m
 WHERE m.tenant_id = %(tenant)s AND m.id = ANY(%(ids)s) ORDER BY m.id
 ON CONFLICT (memory_id) DO UPDATE
-SET content_hash = excluded.content_hash, due_at = now(), attempts = 0, error = ''
+SET revision = excluded.revision, due_at = now(), attempts = 0, error = ''
 RETURNING 1
 """
-FINISH = """
-DELETE FROM memories_readjob j USING unnest(%(ids)s::uuid[], %(hashes)s::text[]) read (id, hash)
-WHERE j.tenant_id = %(tenant)s AND j.memory_id = read.id AND j.content_hash = read.hash
+# Who wants it read again waits until what was read is learned, and makes a new one then.
+HOLD_JOBS = """
+SELECT memory_id, revision FROM memories_readjob
+WHERE tenant_id = %(tenant)s AND memory_id = ANY(%(ids)s) ORDER BY memory_id FOR UPDATE
 """
+FINISH = "DELETE FROM memories_readjob WHERE tenant_id = %(tenant)s AND memory_id = ANY(%(ids)s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class Claim:
     """A job this worker holds for the time of its lease."""
 
     memory_id: UUID
-    content_hash: str
+    revision: int
     attempts: int
 
 
@@ -172,17 +174,16 @@ def _read(tenant_id: UUID, claims: Sequence[Claim]) -> int:
     said = {pk: (_source(memory), found) for pk, (memory, found) in read.items()}
     with tenant_scope(tenant_id):
         take_turns(tenant_id)
-        present = dict(
-            fetch_prepared(HOLD_MEMORIES, {"tenant": tenant_id, "ids": [each.memory_id for each in claims]})
-        )
-        same = {pk: each for pk, each in said.items() if present.get(pk) == each[0].content_hash}
-        unclear = graph.learn(tenant_id, [*same.values()])
-        done = {
-            each.memory_id: each.content_hash
-            for each in claims
-            if each.memory_id in same or each.memory_id not in said
+        claimed = {"tenant": tenant_id, "ids": [each.memory_id for each in claims]}
+        present = dict(fetch_prepared(HOLD_MEMORIES, claimed))
+        revisions = dict(fetch_prepared(HOLD_JOBS, claimed))
+        ours = {each.memory_id for each in claims if revisions.get(each.memory_id) == each.revision}
+        same = {
+            pk: each for pk, each in said.items() if pk in ours and present.get(pk) == each[0].content_hash
         }
-        send_prepared(FINISH, {"tenant": tenant_id, "ids": [*done], "hashes": [*done.values()]})
+        unclear = graph.learn(tenant_id, [*same.values()])
+        done = [pk for pk in ours if pk in same or pk not in said]
+        send_prepared(FINISH, {"tenant": tenant_id, "ids": done})
     _doubt_by_meaning(tenant_id, unclear)
     return len(same)
 
@@ -201,7 +202,7 @@ def _doubt_by_meaning(tenant_id: UUID, unclear: Sequence[Unclear]) -> None:
 
 
 def _source(memory: Memory) -> Source:
-    # What expires is found no more, and says nothing from then on.
+    # What expires is found no more, and nothing that it says holds longer.
     end = min(filter(None, (memory.valid_to, memory.expires_at)), default=None)
     return Source(memory.pk, memory.content_hash, memory.occurred_at, memory.valid_from, end)
 
@@ -267,6 +268,6 @@ def _put_back(tenant_id: UUID, claim: Claim, error: str) -> None:
         None if claim.attempts >= MAX_ATTEMPTS else timezone.now() + timedelta(seconds=10 * 2**claim.attempts)
     )
     with tenant_scope(tenant_id):
-        ReadJob.objects.filter(memory_id=claim.memory_id, content_hash=claim.content_hash).update(
+        ReadJob.objects.filter(memory_id=claim.memory_id, revision=claim.revision).update(
             due_at=due, error=error[:2000]
         )

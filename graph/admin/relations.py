@@ -141,7 +141,8 @@ class RelationAdmin(ReadOnlyRows):
 
     @action(description="Take back what a curator said", permissions=["settle"])
     def take_back(self, request: HttpRequest, queryset: QuerySet[Relation]) -> None:
-        done = each_of(request, queryset, partial(services.take_back, tenant_of(request).id))
+        take_back = partial(services.take_back, tenant_of(request).id, actor=actor_of(request))
+        done = each_of(request, queryset, take_back)
         messages.success(request, f"{done} taken back.")
 
 

@@ -78,7 +78,27 @@ class FactOutput(serializers.Serializer[Any]):
     valid_from = serializers.DateTimeField()
     valid_to = serializers.DateTimeField(allow_null=True, help_text="When it ended, as far as was known.")
     learned_at = serializers.DateTimeField()
-    superseded_by = serializers.UUIDField(allow_null=True, help_text="What ended it.")
+    superseded_by = serializers.UUIDField(allow_null=True, help_text="The relation that ended it.")
+
+
+class RelationOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    subject_id = serializers.UUIDField()
+    subject = serializers.CharField()
+    predicate = serializers.CharField()
+    object_id = serializers.UUIDField()
+    object = serializers.CharField()
+    negated = serializers.BooleanField(
+        help_text="Whether it says that this holds no more, from ``valid_from`` on."
+    )
+    confidence = serializers.FloatField()
+    memory_id = serializers.UUIDField(allow_null=True, help_text="Which says so; null: a curator.")
+    valid_from = serializers.DateTimeField()
+    valid_to = serializers.DateTimeField(allow_null=True, help_text="The end that was told with it.")
+    learned_at = serializers.DateTimeField()
+    unlearned_at = serializers.DateTimeField(allow_null=True)
+    confirmed_by = serializers.CharField(help_text="The curator who said or confirmed it.")
+    taken_back_by = serializers.CharField()
 
 
 class FactList(serializers.Serializer[Any]):

@@ -16,7 +16,7 @@ from graph import merging, neighbourhoods, queries, services, traversal
 from graph.api import serializers as s
 from graph.api.renderers import SvgRenderer
 from graph.matching import match
-from memos_project.api.parameters import TENANT_ID
+from memos_project.api.parameters import IDEMPOTENCY_KEY, TENANT_ID
 from memos_project.api.renderers import JSONRenderer
 from memos_project.api.views import TenantView, decode_cursor, page, validated
 
@@ -118,23 +118,32 @@ class NeighbourhoodView(TenantView):
 
 class EndView(TenantView):
     @extend_schema(
-        operation_id="relations_end", parameters=[TENANT_ID], request=s.EndInput, responses={201: s.EndOutput}
+        operation_id="relations_end",
+        parameters=[TENANT_ID, IDEMPOTENCY_KEY],
+        request=s.EndInput,
+        responses={201: s.EndOutput},
     )
     def post(self, request: Request, relation_id: UUID) -> Response:
         """Say that a relation holds no more, from now or a moment on."""
-        data = validated(s.EndInput, request.data)
-        at = data.get("at") or timezone.now()
-        denial = services.end_relation(self.tenant().id, relation_id, at=at, actor=self.actor)
-        return Response({"id": denial.pk}, status=201)
+        tenant, data = self.tenant(), validated(s.EndInput, request.data)
+
+        def act() -> tuple[int, Any]:
+            at = data.get("at") or timezone.now()
+            return 201, {"id": str(services.end_relation(tenant.id, relation_id, at=at, actor=self.actor).pk)}
+
+        return self.once(tenant, act)
 
 
 class RelationView(TenantView):
-    scopes: ClassVar[Mapping[str, str]] = {"DELETE": "write"}
+    @extend_schema(operation_id="relations_read", parameters=[TENANT_ID], responses=s.RelationOutput)
+    def get(self, request: Request, relation_id: UUID) -> Response:
+        """What a memory or a curator says of two entities, a denial too, and whether that is still known."""
+        return Response(asdict(queries.get_relation(self.tenant().id, relation_id)))
 
     @extend_schema(operation_id="relations_take_back", parameters=[TENANT_ID], responses={204: None})
     def delete(self, request: Request, relation_id: UUID) -> Response:
         """Take back what a curator has said, as that something ended; what a memory says is revised there."""
-        services.take_back(self.tenant().id, relation_id)
+        services.take_back(self.tenant().id, relation_id, actor=self.actor)
         return Response(status=204)
 
 

@@ -15,6 +15,11 @@ READ_CHARACTERS = 20_000
 """What comes after is not read."""
 
 
+def in_range(moment: datetime) -> bool:
+    """Whether a moment leaves room to count from it in all time zones."""
+    return 1 < moment.year < 9999
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     text: str
@@ -41,7 +46,7 @@ class Mention:
 class Statement:
     """What a sentence says of two mentions, by their names.
 
-    Times are UTC and the earliest moment the words may mean: "until 2019" is until its first of January. Only
+    Times are UTC, in the years 2 to 9998, and the earliest moment the words may mean: "until 2019" is until its first of January. Only
     what ended within a period ("left in 2019") is over when that is, or when it was told if that is earlier. What held
     once ("used to", "left") has a ``valid_to``. What is said to have stopped ("no longer", "not any more") is negated
     from then on: ``negated`` with a ``valid_from``.

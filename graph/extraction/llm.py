@@ -12,7 +12,16 @@ from typing import Any
 
 import structlog
 
-from graph.extraction.base import KINDS, READ_CHARACTERS, Extraction, Extractor, Mention, Passage, Statement
+from graph.extraction.base import (
+    KINDS,
+    READ_CHARACTERS,
+    Extraction,
+    Extractor,
+    Mention,
+    Passage,
+    Statement,
+    in_range,
+)
 from graph.extraction.concepts import MOST as MOST_CONCEPTS
 from graph.extraction.concepts import is_telling
 from graph.extraction.predicates import PREDICATES
@@ -209,6 +218,7 @@ def _moment(value: object) -> datetime | None:
         value = f"{value}-01-01"[:10]
     try:
         moment = datetime.fromisoformat(value)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return moment if in_range(moment) else None
     except (ValueError, OverflowError):
         return None

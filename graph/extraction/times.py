@@ -5,6 +5,7 @@ from calendar import monthrange
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from graph.extraction.base import in_range
 from graph.extraction.patterns import MONTHS, NUMBER_WORDS, WEEKDAYS
 
 Towards = Literal["past", "future", "nearest"]
@@ -32,7 +33,8 @@ def period(words: str, occurred_at: datetime | None, *, towards: Towards = "near
     """
     text = " ".join(words.lower().split())
     try:
-        return _absolute(text) or (_relative(text, _day_of(occurred_at), towards) if occurred_at else None)
+        found = _absolute(text) or (_relative(text, _day_of(occurred_at), towards) if occurred_at else None)
+        return found if found and all(map(in_range, found)) else None
     except (ValueError, OverflowError):  # no such day, or no such year
         return None
 

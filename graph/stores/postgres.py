@@ -11,7 +11,7 @@ from django.db import OperationalError
 from psycopg.errors import QueryCanceled
 
 from graph.extraction import FUNCTIONAL
-from graph.queries import MUTUALLY
+from graph.queries import MUTUALLY, REACHES
 from graph.stores import walking
 from graph.stores.base import (
     MAX_DEPTH,
@@ -38,13 +38,13 @@ HOLDS = f"""
         SELECT FROM graph_relation n
         WHERE n.negated AND n.subject_id = r.subject_id AND n.predicate = r.predicate AND n.object_id = r.object_id
           AND n.tenant_id = %(tenant)s AND n.unlearned_at IS NULL AND n.valid_from <= now()
-          AND (n.valid_from, n.learned_at, n.id) > (r.valid_from, r.learned_at, r.id)
+          AND (n.valid_from, n.learned_at, n.id) > (r.valid_from, r.learned_at, r.id) AND {REACHES}
     )
     AND (r.predicate <> ALL(%(functional)s) OR NOT EXISTS (
         SELECT FROM graph_relation n
         WHERE NOT n.negated AND n.subject_id = r.subject_id AND n.predicate = r.predicate AND n.object_id <> r.object_id
           AND n.tenant_id = %(tenant)s AND n.unlearned_at IS NULL AND n.valid_from <= now()
-          AND (n.valid_from, n.learned_at, n.id) > (r.valid_from, r.learned_at, r.id)
+          AND (n.valid_from, n.learned_at, n.id) > (r.valid_from, r.learned_at, r.id) AND {REACHES}
     ))
     AND (r.predicate <> ALL({MUTUALLY}) OR NOT EXISTS (
         SELECT FROM graph_relation n
@@ -52,7 +52,7 @@ HOLDS = f"""
             (n.subject_id = r.object_id AND n.object_id <> r.subject_id)
             OR (n.object_id = ANY(ARRAY[r.subject_id, r.object_id]) AND n.subject_id <> r.subject_id AND n.subject_id <> r.object_id)
           ) AND n.tenant_id = %(tenant)s AND n.unlearned_at IS NULL AND n.valid_from <= now()
-          AND (n.valid_from, n.learned_at, n.id) > (r.valid_from, r.learned_at, r.id)
+          AND (n.valid_from, n.learned_at, n.id) > (r.valid_from, r.learned_at, r.id) AND {REACHES}
     ))
 """
 RELATIONS = f"""

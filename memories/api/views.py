@@ -19,7 +19,7 @@ from memories.api import serializers as s
 from memories.candidates import Filters
 from memories.models import Memory, MemoryVersion
 from memories.services import NewMemory
-from memos_project.api.parameters import IF_MATCH, TENANT_ID
+from memos_project.api.parameters import IDEMPOTENCY_KEY, IF_MATCH, TENANT_ID
 from memos_project.api.problems import flattened
 from memos_project.api.views import (
     TenantView,
@@ -33,13 +33,6 @@ from memos_project.api.views import (
 from memos_project.db import tenant_scope
 from memos_project.errors import Forbidden, InvalidInput, MemosError, NotFound
 from memos_project.tenancy.callers import TenantInfo
-
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    {"type": "string", "pattern": "^[!-~]{1,200}$"},
-    OpenApiParameter.HEADER,
-    description="The same request again is answered, not done, again.",
-)
 
 
 def filters_of(data: Mapping[str, Any]) -> Filters:

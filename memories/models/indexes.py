@@ -111,7 +111,9 @@ class ReadJob(models.Model):
     memory = models.OneToOneField(
         Memory, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, primary_key=True
     )
-    content_hash = models.CharField(max_length=64)
+    revision = models.BigIntegerField(
+        db_default=1, editable=False, help_text="Another one whenever it is to be read anew; from a sequence."
+    )
     due_at = models.DateTimeField(db_default=Now(), null=True, help_text="Empty: given up.")
     attempts = models.IntegerField(db_default=0)
     error = models.TextField(db_default="", blank=True)

@@ -12,6 +12,12 @@ IF_MATCH = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="The ETag of the version to change.",
 )
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "pattern": "^[!-~]{1,200}$"},
+    OpenApiParameter.HEADER,
+    description="The same request again is answered, not done, again.",
+)
 
 
 def named(parameter: str, what: str, *, pattern: str = NAME) -> OpenApiParameter:

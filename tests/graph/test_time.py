@@ -122,6 +122,48 @@ class TestEnds:
         learn(statement("Ada", "works_at", "Shell", None, valid_to=day(70)), at=day(70))
         assert objects(queries.as_of(tenant.id, entity("Ada"))) == ["Zeiss"]
 
+    def test_a_time_that_is_told_is_not_all_of_it(self, tenant, learn, entity):
+        learn(said("Ada", "works_at", "Intel", 0))
+        learn(said("Ada", "works_at", "Intel", 30, valid_to=day(50)))
+        assert {*objects(queries.as_of(tenant.id, entity("Ada")))} == {"Intel"}
+
+    def test_what_began_within_it_is_over_with_it(self, tenant, learn, entity):
+        learn(said("Ada", "works_at", "Intel", 40))
+        learn(said("Ada", "works_at", "Intel", 30, valid_to=day(50)))
+        assert objects(queries.as_of(tenant.id, entity("Ada"))) == []
+
+    @pytest.mark.parametrize("late", [False, True])
+    def test_what_begins_at_its_very_end_goes_on(self, tenant, learn, entity, late):
+        told = [said("Ada", "works_at", "Intel", 0, valid_to=day(50)), said("Ada", "works_at", "Intel", 50)]
+        for each in reversed(told) if late else told:
+            learn(each)
+        ada = entity("Ada")
+        assert [
+            (fact.valid_from, fact.valid_to, fact.superseded_by) for fact in queries.timeline(tenant.id, ada)
+        ] == [
+            (day(0), day(50), None),
+            (day(50), None, None),
+        ]
+
+    def test_who_quits_on_the_very_day_does_not_stay(self, tenant, learn, entity):
+        learn(said("Ada", "works_at", "Intel", 60))
+        learn(statement("Ada", "works_at", "Intel", None, valid_to=day(60)), at=day(60))
+        assert objects(queries.as_of(tenant.id, entity("Ada"))) == []
+
+    @pytest.mark.parametrize("over", [day(50), day(60) - timedelta(hours=10)])
+    def test_since_when_nobody_says_ends_nothing_else(self, tenant, learn, entity, over):
+        learn(said("Ada", "lives_in", "Berlin", 0))
+        learn(statement("Ada", "lives_in", "Rome", None, valid_to=over), at=day(60))
+        ada = entity("Ada")
+        assert objects(queries.as_of(tenant.id, ada)) == ["Berlin"]
+        assert {*objects(queries.as_of(tenant.id, ada, at=over - timedelta(hours=1)))} == {"Berlin", "Rome"}
+
+    def test_what_came_in_its_place_at_its_end_is_named(self, tenant, learn, entity):
+        learn(said("Ada", "lives_in", "Berlin", 0, valid_to=day(50)))
+        learn(said("Ada", "lives_in", "Rome", 50))
+        berlin, rome = queries.timeline(tenant.id, entity("Ada"))
+        assert (berlin.superseded_by, rome.superseded_by) == (rome.id, None)
+
     def test_an_end_to_come(self, tenant, learn, entity):
         learn(said("Ada", "works_at", "Intel", 0))
         learn(statement("Ada", "works_at", "Intel", None, valid_to=day(90)), at=day(60))
@@ -151,7 +193,7 @@ class TestBothWays:
         assert queries.as_of(tenant.id, entity("Ada"), at=day(50)) == []
 
     def test_an_end(self, tenant, learn, entity):
-        learn(said("Ada", "friend_of", "Ben", 0))
+        learn(said("Ada", "friend_of", "Ben", 20))
         learn(said("Ben", "friend_of", "Ada", 10, valid_to=day(50)))
         assert queries.as_of(tenant.id, entity("Ada"), at=day(50)) == []
 
@@ -227,13 +269,43 @@ class TestKnowledge:
         [fact] = queries.timeline(tenant.id, entity("Ada"))
         denial = services.end_relation(tenant.id, fact.id, at=day(10), actor="ann")
         before = datetime.now(UTC)
-        services.take_back(tenant.id, denial.pk)
+        services.take_back(tenant.id, denial.pk, actor="ben")
         assert objects(queries.as_of(tenant.id, entity("Ada"))) == ["Berlin"]
         assert queries.as_of(tenant.id, entity("Ada"), known_at=before) == []
         with pytest.raises(NotFound):
-            services.take_back(tenant.id, denial.pk)
+            services.take_back(tenant.id, denial.pk, actor="ben")
         with pytest.raises(Conflict, match="A memory says so"):
-            services.take_back(tenant.id, fact.id)
+            services.take_back(tenant.id, fact.id, actor="ben")
+        taken = queries.get_relation(tenant.id, denial.pk)
+        assert (taken.confirmed_by, taken.taken_back_by, taken.unlearned_at is None) == ("ann", "ben", False)
+
+    def test_both_ways_where_it_holds_so(self, tenant, learn, entity):
+        learn(said("Ada", "married_to", "Ben", 0))
+        learn(said("Ben", "married_to", "Ada", 5))
+        ada = entity("Ada")
+        first, second = queries.timeline(tenant.id, ada)
+        denial = services.end_relation(tenant.id, second.id, at=day(10), actor="ann")
+        assert queries.as_of(tenant.id, ada) == []
+        with pytest.raises(Conflict, match="It ended at"):
+            services.end_relation(tenant.id, first.id, at=day(20), actor="ben")
+        services.take_back(tenant.id, denial.pk, actor="ben")
+        assert len(queries.as_of(tenant.id, ada)) == 2
+
+    def test_only_what_a_memory_says_is_confirmed(self, tenant, learn, entity):
+        learn(said("Ada", "lives_in", "Berlin", 0))
+        [fact] = queries.timeline(tenant.id, entity("Ada"))
+        denial = services.end_relation(tenant.id, fact.id, at=day(10), actor="ann")
+        with pytest.raises(Conflict, match="A curator said so"):
+            services.confirm_relation(tenant.id, denial.pk, actor="ben")
+        services.confirm_relation(tenant.id, fact.id, actor="ben")
+        assert queries.get_relation(tenant.id, denial.pk).confirmed_by == "ann"
+
+    def test_what_ends_in_days_to_come_ends_then(self, tenant, learn, entity):
+        learn(said("Ada", "lives_in", "Berlin", 0))
+        [fact] = queries.timeline(tenant.id, entity("Ada"))
+        services.end_relation(tenant.id, fact.id, at=datetime(2099, 1, 1, tzinfo=UTC), actor="ann")
+        with pytest.raises(Conflict, match="It ends at 2099-01-01"):
+            services.end_relation(tenant.id, fact.id, at=datetime(2099, 6, 1, tzinfo=UTC), actor="ann")
 
 
 def test_the_database_knows_which_hold_both_ways_and_one_at_a_time():
@@ -256,34 +328,49 @@ class Event:
     end: int | None
     learned: int
     unlearned: int | None = None
+    is_guess: bool = False
+    """Only its end was told: that it held on the day before is a guess."""
+    over: "Event | None" = None
+    """This is the end of that one."""
 
 
 def replay(log: list[Event], person: str, at: int, step: int) -> set[tuple[str, str, str]]:
     """What held of somebody on a day, by all that was known after a step: said in order, the later overrules."""
     known = [e for e in log if e.learned <= step and (e.unlearned is None or e.unlearned > step)]
-    ends = [replace(e, start=e.end, end=None, negated=True) for e in known if e.end is not None]
-    held: set[tuple[str, str, str]] = set()
-    for event in sorted([*known, *ends], key=lambda e: (e.start, e.learned)):
+    ends = [replace(e, start=e.end, end=None, over=e) for e in known if e.end is not None]
+    held: list[Event] = []
+    # What a told end ends began before it: it comes first among what is of one moment.
+    for event in sorted([*known, *ends], key=lambda e: (e.start, e.over is None, e.learned)):
         if event.start > at:
             break
-        one, other = event.subject, event.object
-        said = {(one, event.predicate, other)}
-        if event.predicate in SYMMETRIC and event.negated:
-            said |= {(other, event.predicate, one)}
-        if event.negated:
-            held -= said
+        if event.negated or event.over:
+            held = [each for each in held if not (denies(event, each) and began_in(event.over, each))]
             continue
-        if event.predicate in FUNCTIONAL:
-            both = {one, other} if event.predicate in SYMMETRIC else {one}
-            held = {
-                each
-                for each in held
-                if each[1] != event.predicate
-                or {each[0], each[2]} == {one, other}
-                or both.isdisjoint({each[0], each[2]} if event.predicate in SYMMETRIC else {each[0]})
-            }
-        held |= said
-    return {each for each in held if person in (each[0], each[2])}
+        if event.predicate in FUNCTIONAL and not event.is_guess:
+            held = [each for each in held if not rivals(event, each)]
+        held.append(event)
+    return {(e.subject, e.predicate, e.object) for e in held if person in (e.subject, e.object)}
+
+
+def denies(event: Event, each: Event) -> bool:
+    said = (each.subject, each.object)
+    ways = {(event.subject, event.object)}
+    if event.predicate in SYMMETRIC:
+        ways.add((event.object, event.subject))
+    return event.predicate == each.predicate and said in ways
+
+
+def began_in(told: Event | None, each: Event) -> bool:
+    """Whether something began in the time that was told with an end; without a beginning in all time before it."""
+    return told is None or told.is_guess or each.start >= told.start
+
+
+def rivals(event: Event, each: Event) -> bool:
+    """Whether both cannot be at a time."""
+    one, other = {event.subject, event.object}, {each.subject, each.object}
+    if event.predicate != each.predicate or one == other:
+        return False
+    return bool(one & other) if event.predicate in SYMMETRIC else event.subject == each.subject
 
 
 def test_every_answer_is_what_a_replay_of_the_log_gives(tenant):
@@ -311,25 +398,25 @@ def test_every_answer_is_what_a_replay_of_the_log_gives(tenant):
             )  # fmt: skip
             if not event.negated and rnd.random() < 0.3:
                 event = replace(event, end=event.start + rnd.randrange(1, 20))
+            elif not event.negated and rnd.random() < 0.2:
+                event = replace(event, end=event.start + 1, is_guess=True)
             former = [row for row in rows if row.memory == number and row.unlearned is None]
             again = [
                 row for row in former
-                if (row.subject, row.predicate, row.object, row.negated, row.start, row.end)
-                == (event.subject, event.predicate, event.object, event.negated, event.start, event.end)
+                if replace(row, memory=0, learned=0) == replace(event, memory=0, learned=0)
             ]  # fmt: skip
             if not again:
                 rows = [
                     Event(**{**row.__dict__, "unlearned": step}) if row in former else row for row in rows
                 ] + [event]
             with tenant_scope(tenant.id):
-                each = said(
-                    event.subject, event.predicate, event.object, event.start, negated=event.negated,
-                    valid_to=None if event.end is None else day(event.end),
+                each = statement(
+                    event.subject, event.predicate, event.object, None if event.is_guess else day(event.start),
+                    negated=event.negated, valid_to=None if event.end is None else day(event.end),
                 )  # fmt: skip
-                services.learn(
-                    tenant.id,
-                    [(Source(living[number], "hash", START), saying(each, **dict.fromkeys(PLACES, "place")))],
-                )
+                # Told later than it was over, so that a guess is one.
+                source = Source(living[number], "hash", day(100))
+                services.learn(tenant.id, [(source, saying(each, **dict.fromkeys(PLACES, "place")))])
         moments.append(datetime.now(UTC))
     for _ in range(300):
         person, at, step = rnd.choice(PEOPLE), rnd.randrange(-1, 61), rnd.choice([300, rnd.randrange(1, 301)])

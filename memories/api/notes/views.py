@@ -13,11 +13,10 @@ from memories import notes, retrieval, services
 from memories.answers import Query
 from memories.api.notes import serializers as s
 from memories.api.serializers import Stored
-from memories.api.views import IDEMPOTENCY_KEY
 from memories.candidates import Filters
 from memories.consolidation import runs
 from memories.models import ConsolidationRun, ConsolidationStep, Memory
-from memos_project.api.parameters import TENANT_ID
+from memos_project.api.parameters import IDEMPOTENCY_KEY, TENANT_ID
 from memos_project.api.views import TenantView, decode_cursor, etag, page, validated
 
 MOST_CONTEXT = 500

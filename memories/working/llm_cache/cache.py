@@ -219,6 +219,8 @@ def _alike(tenant: TenantInfo, request: Request, threshold: float) -> Found | No
     except (EmbeddingError, ValueError, Error, PoolTimeout) as error:
         log.warning("no prompts compared", error=str(error))
         return None
+    if not near:
+        return None
     refused, asked = False, read_prompt(prompt)
     for each in near:
         if differs(read_prompt(each.prompt), asked):

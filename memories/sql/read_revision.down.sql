@@ -1,0 +1,2 @@
+ALTER TABLE memories_readjob ALTER COLUMN revision SET DEFAULT 1;
+DROP SEQUENCE memories_readjob_revision_seq;
