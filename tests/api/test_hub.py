@@ -1,5 +1,4 @@
 from memories import reading, scopes
-from memos_project.api import hub
 
 STORED = {"memory_id", "embedding_id", "concepts_extracted", "neo4j_node"}
 
@@ -13,12 +12,6 @@ def test_store_answers_its_promised_fields(api):
     assert any("migration" in each.lower() for each in answer.body["concepts_extracted"])
     stored = api.get(f"/v1/memories/{answer.body['memory_id']}").body
     assert (stored["metadata"], stored["kind"]) == ({"a": 1}, "observation")
-
-
-def test_with_a_graph_server_its_node_is_named(api, monkeypatch):
-    monkeypatch.setattr(hub, "graph_projection", object)
-    body = api.post("/memory/store", {"content": "A cat."}).body
-    assert body["neo4j_node"] == body["memory_id"]
 
 
 def test_metadata_says_what_memos_has_columns_for(api):

@@ -113,10 +113,26 @@ class TestEnding:
         assert places(api.get(f"/v1/entities/{ada}/facts")) == []
         assert places(api.get(f"/v1/entities/{ada}/facts", at="2024-07-01T00:00:00Z")) == ["Paris"]
         denial = f"/v1/relations/{ended.body['id']}"
+        told = api.get(denial).body
+        assert (told["subject"], told["object"], told["negated"]) == ("Ada Lovelace", "Paris", True)
+        assert (told["memory_id"], told["confirmed_by"], told["unlearned_at"]) == (None, "key:test", None)
         assert api.delete(f"/v1/relations/{paris['id']}").status == 409
         assert api.delete(denial).status == 204
         assert places(api.get(f"/v1/entities/{ada}/facts")) == ["Paris"]
         assert api.delete(denial).status == 404
+        assert api.get(denial).body["taken_back_by"] == "key:test"
+
+    def test_the_same_request_ends_it_once(self, api, ada):
+        [paris] = api.get(f"/v1/entities/{ada}/facts").body["results"]
+        path, key = f"/v1/relations/{paris['id']}/end", {"Idempotency-Key": "end-1"}
+        first, again = (api.post(path, {}, headers=key) for _ in range(2))
+        assert (first.status, again.status, again.headers["Idempotent-Replayed"]) == (201, 201, "true")
+        assert first.body == again.body
+
+    def test_what_is_not_there_or_of_others_is_a_404(self, api, other_api, ada):
+        [paris] = api.get(f"/v1/entities/{ada}/facts").body["results"]
+        assert api.get(f"/v1/relations/{uuid4()}").status == 404
+        assert other_api.get(f"/v1/relations/{paris['id']}").status == 404
 
     def test_bad_input(self, api, other_api, ada):
         [paris] = api.get(f"/v1/entities/{ada}/facts").body["results"]

@@ -114,7 +114,8 @@ class TestInjection:
 def test_a_question_takes_no_longer_than_it_may(api, settings):
     settings.MEMOS_GRAPH_TIMEOUT = 0.2
     with psycopg.connect(servers.database().url(postgres.OWNER)) as owner:
-        owner.execute("LOCK TABLE graph_entity IN ACCESS EXCLUSIVE MODE")
-        for answer in (ask(api), api.get("/v1/entities"), api.get("/v1/entities", name="Ada")):
+        owner.execute("LOCK TABLE graph_entity, graph_merge IN ACCESS EXCLUSIVE MODE")
+        lists = [api.get(path) for path in ("/v1/entities", "/v1/merges", "/v1/doubts")]
+        for answer in (ask(api), *lists, api.get("/v1/entities", name="Ada")):
             assert answer.status == 503
             assert "0.2 s" in answer.body["detail"]

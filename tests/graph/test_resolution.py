@@ -590,12 +590,29 @@ class TestSplit:
         first = merging.merge(tenant.id, lena, mona, actor="ann")
         second = merging.merge(tenant.id, kara, lena, actor="ann")
         parted = merging.split(tenant.id, kara, ["Mona Gold"], actor="ann")
-        with pytest.raises(Conflict, match="split off since"):
+        with pytest.raises(Conflict, match="another entity's since"):
             merging.undo_merge(tenant.id, second.pk, actor="ann")
         merging.undo_split(tenant.id, parted.pk)
         merging.undo_merge(tenant.id, second.pk, actor="ann")
         merging.undo_merge(tenant.id, first.pk, actor="ann")
         assert named("Lena Gold", "Mona Gold", "Kara Dunn") == [lena, mona, kara]
+
+    def test_also_where_that_part_was_merged_on(self, tenant, say, named, rows):
+        names = ("Lena Gold", "Mona Gold", "Kara Dunn", "Xena Wolf")
+        for name in names:
+            say(name, "Berlin")
+        lena, mona, kara, xena = named(*names)
+        first = merging.merge(tenant.id, lena, mona, actor="ann")
+        second = merging.merge(tenant.id, kara, lena, actor="ann")
+        parted = merging.split(tenant.id, kara, ["Mona Gold"], actor="ann")
+        third = merging.merge(tenant.id, xena, parted.made_id, actor="ann")
+        with pytest.raises(Conflict, match="another entity's since"):
+            merging.undo_merge(tenant.id, second.pk, actor="ann")
+        merging.undo_merge(tenant.id, third.pk, actor="ann")
+        merging.undo_split(tenant.id, parted.pk)
+        merging.undo_merge(tenant.id, second.pk, actor="ann")
+        merging.undo_merge(tenant.id, first.pk, actor="ann")
+        assert named(*names) == [lena, mona, kara, xena]
 
     def test_what_cannot_be_split(self, tenant, other_tenant, two):
         for of, pk, names, error in (

@@ -2,6 +2,7 @@
 
 import random
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,10 +10,11 @@ from uuid import UUID
 
 import pytest
 
-from graph import queries, services
+from graph import merging, neighbourhoods, queries, rows, services
 from graph.extraction import FUNCTIONAL, MUTUAL, SYMMETRIC, Statement
-from graph.models import Relation
+from graph.models import Entity, Relation
 from graph.services import Source
+from graph.stores.postgres import PostgresStore
 from memories import services as memories
 from memos_project.db import tenant_scope
 from memos_project.errors import Conflict, NotFound
@@ -424,3 +426,54 @@ def test_every_answer_is_what_a_replay_of_the_log_gives(tenant):
         wanted = replay(rows, person, at, step)
         answer = queries.as_of(tenant.id, found[0].id, at=day(at), known_at=moments[step]) if found else []
         assert {(fact.subject, fact.predicate, fact.object) for fact in answer} == wanted, (person, at, step)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whoever_asks_is_told_the_same(tenant, learn, seed):
+    """What holds now is worked out by three statements: as of a moment, near a node, and for a graph server."""
+    rnd, now = random.Random(seed), datetime.now(UTC)
+
+    def some_day(first: int, last: int) -> datetime:
+        return now + timedelta(days=rnd.randrange(first, last), hours=-7)
+
+    def entities() -> list[UUID]:
+        with tenant_scope(tenant.id):
+            return [*Entity.objects.exclude(kind="concept").order_by("pk").values_list("pk", flat=True)]
+
+    for _ in range(40):
+        predicate, (subject, *others) = rnd.choice(PREDICATES), rnd.sample(PEOPLE, len(PEOPLE))
+        told = statement(
+            subject, predicate, rnd.choice(others if predicate in SYMMETRIC else PLACES),
+            some_day(-30, 10) if rnd.random() < 0.7 else None, negated=rnd.random() < 0.2,
+            valid_to=some_day(-25, 15) if rnd.random() < 0.4 else None,
+        )  # fmt: skip
+        learn(told, at=some_day(-30, 1))
+        with tenant_scope(tenant.id):
+            ended = Relation.objects.filter(negated=False, unlearned_at=None).order_by("?").first()
+        if ended and rnd.random() < 0.15:
+            with suppress(Conflict):
+                services.end_relation(tenant.id, ended.pk, at=some_day(-20, 5), actor="ann")
+    merging.merge(tenant.id, *rnd.sample(entities(), 2), actor="ann")
+
+    of_moment, near, projected = (set[UUID]() for _ in range(3))
+    for entity_id in entities():
+        of_moment |= {fact.id for fact in queries.as_of(tenant.id, entity_id)}
+        # Of several between two nodes a neighbourhood tells one: each predicate and each end is asked for by itself.
+        around = neighbourhoods.around(tenant.id, entity_id, depth=1, limit=100, ended=True)
+        near |= {(tie.subject_id, tie.predicate, tie.object_id) for tie in around.edges if not tie.is_ended}
+    with tenant_scope(tenant.id):
+        at = rows.moment(datetime.now(UTC))
+        projected = {
+            each.id for each in rows.relations_of(tenant.id, entities()) if each.begins <= at < each.ends
+        }
+        said = {
+            (row.subject_id, row.predicate, row.object_id)
+            for row in Relation.objects.filter(pk__in=of_moment)
+        }
+    assert of_moment == projected
+    assert said == near
+    for entity_id in entities():
+        found = PostgresStore().related(tenant.id, entity_id, limit=100).found
+        assert {each.node.id for each in found} == {
+            other for one, _, two in said for other in {one, two} - {entity_id} if entity_id in (one, two)
+        }

@@ -11,7 +11,9 @@ from graph.models import Doubt, Mention, Reading, Relation
 from graph.resolution import DOUBTFUL
 from memories import indexing, reading, services
 from memories.models import Memory, ReadJob
+from memos_project import later
 from memos_project.db import tenant_scope
+from memos_project.redis import client
 from memos_project.tenancy.models import Tenant
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +74,33 @@ class TestTimes:
         indexing.drain(tenant.id)
         reading.drain(tenant.id)
         assert homes(tenant) == ["Berlin"]
+
+    def test_a_change_of_it_wakes_a_reader(self, tenant, tell, django_capture_on_commit_callbacks):
+        [memory_id] = tell(SAID)
+        client().delete(f"reading:awake:{tenant.id}")
+        with django_capture_on_commit_callbacks(execute=True):
+            services.revise(tenant, memory_id, {"valid_to": timezone.now() + timedelta(1)}, actor="test")
+        later.done()
+        assert client().exists(f"reading:awake:{tenant.id}")
+
+    @pytest.mark.parametrize("change", [{"valid_to": timezone.now() - timedelta(1)}, {"content": "Tea."}])
+    def test_what_changes_while_it_is_read_is_read_again(self, tenant, tell, monkeypatch, change):
+        [memory_id] = tell(SAID, occurred_at=timezone.now() - timedelta(9))
+        services.revise(tenant, memory_id, {"valid_to": timezone.now() + timedelta(1)}, actor="test")
+        extractor = reading.get_extractor()
+
+        class Slow:
+            def extract(self, passages):
+                monkeypatch.undo()
+                services.revise(tenant, memory_id, change, actor="test")
+                return extractor.extract(passages)
+
+        monkeypatch.setattr(reading, "get_extractor", Slow)
+        reading.drain(tenant.id)
+        indexing.drain(tenant.id)
+        reading.drain(tenant.id)
+        assert homes(tenant) == []
+        assert count(tenant, ReadJob) == 0
 
     def test_whose_time_was_over_before_it_began_says_nothing(self, tenant, tell):
         tell(SAID, expires_at=timezone.now() + timedelta(9), occurred_at=timezone.now() + timedelta(99))

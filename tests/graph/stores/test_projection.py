@@ -520,6 +520,18 @@ class TestInside:
         memory = MemoryOfGraph.nodes.get(uid=str(memory_id))
         assert sorted(each.name for each in memory.mentions) == ["Ada", "Ben"]
 
+    def test_the_node_of_a_memory_is_named_when_it_is_stored(self, api, tenant, neo4j, indexed):
+        stored = api.post("/memory/store", {"content": "Ada lives in Bern."}).body
+        indexed()
+        reading.drain(tenant.id)
+        indexing.drain(tenant.id)
+        assert sorted(each.name for each in MemoryOfGraph.nodes.get(uid=stored["neo4j_node"]).mentions)[
+            :2
+        ] == [
+            "Ada",
+            "Bern",
+        ]
+
     def test_all_of_it_names_its_tenant(self, tenant, neo4j, say):
         say(("Ada", "Ben"))
         indexing.drain(tenant.id)
