@@ -74,7 +74,7 @@ METHODS = {
     "v1/merges/<uuid:merge_id>/undo": "POST",
     "v1/entities/<uuid:entity_id>/split": "POST",
     "v1/splits/<uuid:split_id>/undo": "POST",
-    "v1/relations/<uuid:relation_id>": "DELETE",
+    "v1/relations/<uuid:relation_id>": "GET DELETE",
     "v1/relations/<uuid:relation_id>/end": "POST",
     "v1/doubts": "GET",
     "v1/doubts/<uuid:doubt_id>": "POST",
