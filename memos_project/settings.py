@@ -304,7 +304,7 @@ MEMOS_EXTRACTION_LLM_TIMEOUT = env.float("MEMOS_EXTRACTION_LLM_TIMEOUT", default
 MEMOS_CONSOLIDATION_LIKENESS = env.float(
     "MEMOS_CONSOLIDATION_LIKENESS", default=0.4, minimum=0.0, maximum=1.0
 )
-MEMOS_CONSOLIDATION_RECEDE = env.float("MEMOS_CONSOLIDATION_RECEDE", default=0.9, minimum=0.0, maximum=1.0)
+MEMOS_CONSOLIDATION_RECEDE = env.float("MEMOS_CONSOLIDATION_RECEDE", default=0.97, minimum=0.0, maximum=1.0)
 MEMOS_NOTE_HALF_LIFE_DAYS = env.float("MEMOS_NOTE_HALF_LIFE_DAYS", default=90.0, minimum=0.01)
 # The OpenAI-compatible service that writes notes; without one, sentences are chosen.
 MEMOS_CONSOLIDATION_LLM_URL = env.address("MEMOS_CONSOLIDATION_LLM_URL", schemes=("http", "https"))
