@@ -29,7 +29,8 @@ from memos_project.db import fetch_prepared, send_prepared, tenant_scope
 from memos_project.errors import NotFound
 
 # A relation holds if it has begun, has not ended, is still known, and nothing known ends it: see ``queries.ENDED``.
-# Denials are few and have an index of their own; only of some predicates a later statement must be looked for.
+# Denials are few and have an index of their own; only of some predicates a later statement must be looked for, one that is
+# no guess: that reaches nothing.
 HOLDS = f"""
     NOT r.negated AND r.subject_id <> r.object_id AND r.tenant_id = %(tenant)s AND r.unlearned_at IS NULL AND r.valid_from <= now()
     AND (r.valid_to IS NULL OR r.valid_to > now())
@@ -44,7 +45,7 @@ HOLDS = f"""
         SELECT FROM graph_relation n
         WHERE NOT n.negated AND n.subject_id = r.subject_id AND n.predicate = r.predicate AND n.object_id <> r.object_id
           AND n.tenant_id = %(tenant)s AND n.unlearned_at IS NULL AND n.valid_from <= now()
-          AND (n.valid_from, n.learned_at, n.id) > (r.valid_from, r.learned_at, r.id) AND {REACHES}
+          AND (n.valid_from, n.learned_at, n.id) > (r.valid_from, r.learned_at, r.id) AND n.ends_since IS NULL
     ))
     AND (r.predicate <> ALL({MUTUALLY}) OR NOT EXISTS (
         SELECT FROM graph_relation n
@@ -52,7 +53,7 @@ HOLDS = f"""
             (n.subject_id = r.object_id AND n.object_id <> r.subject_id)
             OR (n.object_id = ANY(ARRAY[r.subject_id, r.object_id]) AND n.subject_id <> r.subject_id AND n.subject_id <> r.object_id)
           ) AND n.tenant_id = %(tenant)s AND n.unlearned_at IS NULL AND n.valid_from <= now()
-          AND (n.valid_from, n.learned_at, n.id) > (r.valid_from, r.learned_at, r.id) AND {REACHES}
+          AND (n.valid_from, n.learned_at, n.id) > (r.valid_from, r.learned_at, r.id) AND n.ends_since IS NULL
     ))
 """
 RELATIONS = f"""
