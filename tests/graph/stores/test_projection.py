@@ -406,6 +406,7 @@ class TestWhatGoesWrong:
 def silent(server):
     """A server that takes connections and requests but answers none; whoever waits for it must give up in time."""
     os.kill(server.process.pid, signal.SIGSTOP)
+    os.waitpid(server.process.pid, os.WUNTRACED)  # until the last of its threads stands still
     alarm = Timer(40.0, os.kill, (server.process.pid, signal.SIGCONT))
     alarm.start()
     begun = monotonic()
