@@ -136,7 +136,7 @@ def told(
             fact,
             spoken(fact.predicate),
             held=fact.valid_from <= moment and (fact.valid_to is None or fact.valid_to > moment),
-            why=("denied" if fact.superseded_by in denials else "replaced") if fact.superseded_by else "",
+            why=("ended" if fact.superseded_by in denials else "replaced") if fact.superseded_by else "",
         )
         for fact in reversed(facts)
     ]
