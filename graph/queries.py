@@ -188,6 +188,7 @@ class Saying:
     memory_id: UUID | None
     valid_from: datetime
     valid_to: datetime | None
+    ends_since: datetime | None
     learned_at: datetime
     unlearned_at: datetime | None
     confirmed_by: str
@@ -196,7 +197,7 @@ class Saying:
 
 SAYING = """
 SELECT r.id, r.subject_id, s.name, r.predicate, r.object_id, o.name, r.negated, r.confidence, r.memory_id, r.valid_from,
-       r.valid_to, r.learned_at, r.unlearned_at, r.confirmed_by, r.taken_back_by
+       r.valid_to, r.ends_since, r.learned_at, r.unlearned_at, r.confirmed_by, r.taken_back_by
 FROM graph_relation r JOIN graph_entity s ON s.id = r.subject_id JOIN graph_entity o ON o.id = r.object_id
 WHERE r.tenant_id = %(tenant)s AND r.id = %(id)s
 """
@@ -223,11 +224,14 @@ class Denial:
 
 
 def denials(tenant_id: UUID, entity_id: UUID, *, known_at: datetime | None = None) -> list[Denial]:
-    """The latest of what is denied of an entity, as it was known at a moment (now)."""
+    """The latest of what is denied of an entity, as it was known at a moment (now); an end that was told denies no more
+    than the facts that it ended.
+    """
     known = known_at or timezone.now()
     with tenant_scope(tenant_id):
         rows = Relation.objects.filter(
-            Q(subject_id=entity_id) | Q(object_id=entity_id), tenant_id=tenant_id, negated=True, learned_at__lte=known
+            Q(subject_id=entity_id) | Q(object_id=entity_id), tenant_id=tenant_id, negated=True, ends_since=None,
+            learned_at__lte=known,
         ).exclude(unlearned_at__lte=known).order_by("-valid_from")[:MOST_FACTS]  # fmt: skip
         return [
             Denial(row.subject_id, row.predicate, row.object_id, row.valid_from, row.memory_id)

@@ -131,17 +131,18 @@ class _Text:
                 start = over - HELD_AT_LEAST
             if end and end <= start:
                 continue
-            # "Used to" and "left" say neither since when nor until when.
-            by_now = is_past and over == self.source.occurred_at
+            # "Used to" and "left" say neither since when nor until when; a model may tell the day.
+            by_now = bool(is_past and over and over.date() == self.source.occurred_at.date())
             if not each.negated and not (by_now and each.predicate in FUNCTIONAL):
                 # That it held right before is but a guess, which ends nothing else.
                 key = Said(subject, each.predicate, object_, False, start, end, start if is_past else None)
-                if each.predicate in FUNCTIONAL:
+                if each.predicate in FUNCTIONAL and not is_past:
                     # Of several at once the one that is said last.
                     said.pop(last.pop((subject, each.predicate, start), key), None)
                     last[subject, each.predicate, start] = key
                 said[key] = each.confidence
-            if at := start if each.negated else over:
+            told = self.source.occurred_at if by_now else each.over_by or over
+            if at := start if each.negated else told:
                 # Whoever else said so, it is over then, and the other way round too. Only what the told time is about:
                 # who "worked there in 2020" may do so since 2015.
                 since = None if each.negated or by_now else each.valid_from or BEGINNING

@@ -91,7 +91,9 @@ class RelationAdmin(ReadOnlyRows):
 
     @display(description="Said")
     def said(self, relation: Relation) -> str:
-        return f"not: {spoken(relation.predicate)}" if relation.negated else spoken(relation.predicate)
+        if not relation.negated:
+            return spoken(relation.predicate)
+        return f"{'ended' if relation.ends_since else 'not'}: {spoken(relation.predicate)}"
 
     @display(description="Object")
     def object_link(self, relation: Relation) -> SafeString:

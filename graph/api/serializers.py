@@ -88,13 +88,15 @@ class RelationOutput(serializers.Serializer[Any]):
     predicate = serializers.CharField()
     object_id = serializers.UUIDField()
     object = serializers.CharField()
-    negated = serializers.BooleanField(
-        help_text="Whether it says that this holds no more, from ``valid_from`` on."
-    )
+    negated = serializers.BooleanField(help_text="Whether it ends this, from ``valid_from`` on.")
     confidence = serializers.FloatField()
     memory_id = serializers.UUIDField(allow_null=True, help_text="Which says so; null: a curator.")
     valid_from = serializers.DateTimeField()
     valid_to = serializers.DateTimeField(allow_null=True, help_text="The end that was told with it.")
+    ends_since = serializers.DateTimeField(
+        allow_null=True,
+        help_text="It ends only what began then or later, and before it; null: all that is earlier.",
+    )
     learned_at = serializers.DateTimeField()
     unlearned_at = serializers.DateTimeField(allow_null=True)
     confirmed_by = serializers.CharField(help_text="The curator who said or confirmed it.")

@@ -46,8 +46,8 @@ class Mention:
 class Statement:
     """What a sentence says of two mentions, by their names.
 
-    Times are UTC, in the years 2 to 9998, and the earliest moment the words may mean: "until 2019" is until its first of January. Only
-    what ended within a period ("left in 2019") is over when that is, or when it was told if that is earlier. What held
+    Times are UTC, in the years 2 to 9998, and the earliest moment the words may mean: "until 2019" is until its first
+    of January. What ended within a period ("left in 2019") is surely over by ``over_by``. What held
     once ("used to", "left") has a ``valid_to``. What is said to have stopped ("no longer", "not any more") is negated
     from then on: ``negated`` with a ``valid_from``.
     """
@@ -61,6 +61,7 @@ class Statement:
     valid_from: datetime | None = None
     valid_to: datetime | None = None
     negated: bool = False
+    over_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ _HAS = re.compile(
 _PLURALS = {"married": "married_to", "friends": "friend_of", "siblings": "sibling_of", "brothers": "sibling_of", "sisters": "sibling_of",
             "twins": "sibling_of", "colleagues": "colleague_of", "coworkers": "colleague_of"}  # fmt: skip
 _PERSONS = re.compile(_NAME)
+_FORMER = re.compile(r"\bformer ", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Kin:
     object: str
     guessed: bool = False
     """Whose it is was told by "his", "her" or "their"."""
+    former: bool = False
 
 
 def kinship(clause: Clause, speaker: str, before: Callable[[str, int], list[str]]) -> Iterator[Kin]:
@@ -74,27 +76,33 @@ def kinship(clause: Clause, speaker: str, before: Callable[[str, int], list[str]
         guessed = (found[2] or "").lower() in {"his", "her", "their"}
         for owner in whose(found, 1, 2):
             for one in _PERSONS.findall(found[4]):
-                yield from _kin(owner, found[3], clause.mention(one).name, guessed)
+                yield from _kin(owner, found[3], clause.mention(one).name, guessed, former=_is_former(found))
     for found in _AFTER.finditer(text):
         for owner in whose(found, 2, 3):
-            yield from _kin(owner, found[4], clause.mention(found[1]).name, False)
+            yield from _kin(owner, found[4], clause.mention(found[1]).name, former=_is_former(found))
     for found in _OF_MINE.finditer(text):
         owner = speaker if found[4].lower() == "mine" else clause.mention(found[4]).name
         for one in _PERSONS.findall(found[1]):
-            yield from _kin(owner, found[3], clause.mention(one).name, False)
+            yield from _kin(owner, found[3], clause.mention(one).name, former=_is_former(found))
     for found in _TOGETHER.finditer(text):
         yield Kin(clause.mention(found[1]).name, _PLURALS[found[3].lower()], clause.mention(found[2]).name)
     for found in _HAS.finditer(text):
         for one in _PERSONS.findall(found[3]):
-            yield from _kin(clause.mention(found[1]).name, found[2], clause.mention(one).name, False)
+            yield from _kin(
+                clause.mention(found[1]).name, found[2], clause.mention(one).name, former=_is_former(found)
+            )
 
 
-def _kin(owner: str, word: str, name: str, guessed: bool) -> Iterator[Kin]:
+def _is_former(found: re.Match[str]) -> bool:
+    return bool(_FORMER.search(found[0]))
+
+
+def _kin(owner: str, word: str, name: str, guessed: bool = False, *, former: bool = False) -> Iterator[Kin]:
     """`name` is the `word` of `owner`."""
     if not owner or not name or owner == name:
         return
     predicate = _BY_WORD[word.lower()]
     if predicate == "child_of":
-        yield Kin(name, "parent_of", owner, guessed)
+        yield Kin(name, "parent_of", owner, guessed, former)
     else:
-        yield Kin(owner, predicate, name, guessed)
+        yield Kin(owner, predicate, name, guessed, former)

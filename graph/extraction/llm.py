@@ -68,7 +68,8 @@ mentions: every name, date, amount, address, identifier, path and version, in th
 stands there, "name" as it would be listed (no article, no possessive; of a pronoun whom it means). A "thing" is
 whatever else a statement is about. Kinds: {", ".join(KINDS)}.
 statements: only what the passage says, nothing asked, wished or supposed. subject and object are names of mentions.
-Times are UTC and resolved against "occurred_at"; what held once has a valid_to; what is no longer so is negated with a valid_from.
+Times are UTC and resolved against "occurred_at", each the earliest moment the words may mean; what held once has a valid_to;
+what is no longer so is negated with a valid_from.
 Predicates: {"; ".join(f"{each.name} ({each.description})" for each in PREDICATES.values())}."""
 
 

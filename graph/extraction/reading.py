@@ -131,6 +131,7 @@ class Reader:
                 valid.start,
                 valid.end,
                 valid.negated,
+                valid.over_by,
             )
         )
 
@@ -141,6 +142,8 @@ class Reader:
         for kin in kinship(clause, self._speaker, lambda word, at: self._owners(clause, word, at)):
             valid = validity(clause, 0, len(text), Manner(begins=True), self._occurred_at)
             timed = valid if kin.predicate == "married_to" else None
+            if kin.former:
+                timed = Validity(None, self._occurred_at)
             self._say(clause, kin.subject, kin.predicate, kin.object, GUESSED if kin.guessed else SURE, timed)
         for found in [*_REPLACES.finditer(text), *_SWITCHED.finditer(text)]:
             valid = validity(
@@ -186,7 +189,9 @@ class Reader:
             valid = validity(clause, 0, len(clause.text), manner, self._occurred_at)
             confidence = GUESSED if len(role.who) > 1 else SURE
             is_person = role.is_person and (len(role.who) == 1 or self._is_person(clause, who))
-            self._say(clause, who, "has_role" if is_person else "is_a", name, confidence, valid)
+            if not (role.former and (role.becomes or role.organisation)):
+                # A former engineer of one may be an engineer of another.
+                self._say(clause, who, "has_role" if is_person else "is_a", name, confidence, valid)
             if role.organisation and not role.negated:
                 self._say(clause, who, "works_at", clause.mention(role.organisation).name, confidence, valid)
 

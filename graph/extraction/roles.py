@@ -64,6 +64,7 @@ class Role:
     negated: bool = False
     becomes: bool = False
     was: bool = False
+    former: bool = False
     organisation: str = ""
     """The character of the organisation it is a role at."""
 
@@ -85,6 +86,7 @@ def roles(clause: Clause) -> Iterator[Role]:
                 negated=bool(found["not"]),
                 becomes="becom" in found[0] or "became" in found[0],
                 was=" was" in found[0] or " worked" in found[0] or bool(found["former"]),
+                former=bool(found["former"]),
                 organisation=where[1] if where else "",
             )
     for found in _IS.finditer(text):

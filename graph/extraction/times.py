@@ -106,8 +106,7 @@ def _counted(found: re.Match[str], today: datetime) -> Period | None:
         count = int(found[1])
     sign = -1 if found[3] == "ago" else 1
     if found[2] in _MONTHS_LONG:
-        start = _moved(today, sign * count * _MONTHS_LONG[found[2]])
-        return (start, start)
+        return _days(_moved(today, sign * count * _MONTHS_LONG[found[2]]))
     return _days(today + timedelta(days=sign * count * _DAYS[found[2]]))
 
 

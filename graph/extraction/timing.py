@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from graph.extraction.clauses import DATE, Clause
-from graph.extraction.times import Towards, period
+from graph.extraction.times import Period, Towards, period
 
 _TIME = re.compile(
     rf"(?:\b(since|from|starting|beginning|as of|effective|until|till|to|through)\b)?(?: on| in| early| late| the| about| around| at least)* ?({DATE})",
@@ -44,6 +44,7 @@ class Validity:
     start: datetime | None = None
     end: datetime | None = None
     negated: bool = False
+    over_by: datetime | None = None
 
 
 def manner_of(verb: str, light: Sequence[str], *, begins: bool, ends: bool, past_ends: bool) -> Manner:
@@ -52,7 +53,7 @@ def manner_of(verb: str, light: Sequence[str], *, begins: bool, ends: bool, past
         past=bool(_PAST.match(verb)) or "was" in light or "were" in light,
         perfect=not {"have", "has", "'ve"}.isdisjoint(light),
         future=not {"will", "'ll", "going"}.isdisjoint(light)
-        or verb.lower().startswith(("moving", "joining", "leaving", "starting")),
+        or verb.lower().startswith(("moving", "joining", "leaving", "quitting", "starting")),
         used_to="used" in light,
         stopped="longer" in light,
         begins=begins,
@@ -70,6 +71,8 @@ def validity(
     """
     start, end, when = _told(clause, at, until, lead, manner, occurred_at)
     now = occurred_at
+    if manner.negated and manner.ends:
+        return None  # who did not leave may have been there or not
     if manner.negated or manner.stopped:
         return (
             Validity(start or (when and when[0]) or now, end, True)
@@ -79,7 +82,7 @@ def validity(
     if manner.used_to:
         return Validity(start, end or now)
     if manner.ends:
-        return Validity(start, end or (_over(when, now) if when else now))
+        return Validity(start, end) if end else _ending(start, when, now, manner)
     if manner.future:
         begins = start or (when[0] if when else None)
         return Validity(begins, end) if begins else None
@@ -92,14 +95,23 @@ def validity(
     return Validity(start, end)
 
 
-def _over(when: tuple[datetime, datetime], now: datetime | None) -> datetime:
-    """When it is surely over, of what ended within a period: at its end, or when that was told if the period was not over."""
+def _ending(start: datetime | None, when: Period | None, now: datetime | None, manner: Manner) -> Validity:
+    """Of what ends within a told period, or now: over at its beginning at the earliest, surely at its end."""
+    if not when:
+        return Validity(start, now)
+    if manner.future:
+        return Validity(start, when[0] if not now or now < when[0] else when[1])
+    return Validity(start, when[0], over_by=_over(when, now))
+
+
+def _over(when: Period, now: datetime | None) -> datetime:
+    """When a period was over, or that was told of it if it was not over yet."""
     return min(when[1], now) if now and now > when[0] else when[1]
 
 
 def _told(
     clause: Clause, at: int, until: int, lead: int, manner: Manner, occurred_at: datetime | None
-) -> tuple[datetime | None, datetime | None, tuple[datetime, datetime] | None]:
+) -> tuple[datetime | None, datetime | None, Period | None]:
     """What is told with "since", with "until", and with neither."""
     start = end = None
     when = None

@@ -107,6 +107,37 @@ class TestTimes:
         assert homes(tenant) == []
 
 
+class TestEnds:
+    """What a text says to end, and to begin in its place."""
+
+    @pytest.mark.parametrize(
+        ("text", "home"),
+        [
+            ("Ada Lovelace moved from Paris to Berlin on May 3, 2020.", ["Berlin"]),
+            ("Ada Lovelace moved from Paris to Berlin yesterday.", ["Berlin"]),
+            ("Ada Lovelace moved from Paris to Berlin in 2020.", ["Berlin"]),
+            ("Ada Lovelace lived in Paris two years ago.", []),
+        ],
+    )
+    def test_a_move(self, tenant, tell, text, home):
+        tell(text)
+        assert homes(tenant) == home
+
+    def test_another_job_on_the_same_day(self, tenant, tell):
+        tell("Ada Lovelace joined Stripe on June 14, 2026. Ada Lovelace left Oracle on June 14, 2026.")
+        [ada] = queries.search(tenant.id, "Ada Lovelace", kind="person")
+        assert [each.object for each in queries.as_of(tenant.id, ada.id, predicate="works_at")] == ["Stripe"]
+
+    def test_what_is_told_of_a_year_is_not_all_of_it(self, tenant, tell):
+        tell("Ada Lovelace lives in Oslo since 2015.", "Ada Lovelace lived in Oslo in 2020.")
+        assert homes(tenant) == ["Oslo"]
+
+    def test_who_did_not_quit_stays(self, tenant, tell):
+        tell("Ada Lovelace works at Bosch since 2020.", "Ada Lovelace didn't quit her job at Bosch.")
+        [ada] = queries.search(tenant.id, "Ada Lovelace", kind="person")
+        assert [each.object for each in queries.as_of(tenant.id, ada.id, predicate="works_at")] == ["Bosch"]
+
+
 class TestReading:
     def test_what_is_said_is_known(self, tenant, tell):
         [memory_id] = tell(SAID)

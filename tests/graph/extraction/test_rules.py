@@ -312,11 +312,14 @@ class TestTimes:
             ("I worked at Siemens until May.", None, start_of(2026, 5)),
             ("I worked at Siemens in 2012.", start_of(2012), start_of(2013)),
             ("I joined Siemens last year.", start_of(2025), None),
-            ("I left Siemens in January.", None, start_of(2026, 2)),
-            ("I left Siemens in 2026.", None, NOW),
+            ("I left Siemens in January.", None, start_of(2026, 1)),
+            ("I left Siemens in 2026.", None, start_of(2026)),
             ("I worked at Siemens in 2026.", start_of(2026), NOW),
-            ("I am leaving Siemens in September.", None, start_of(2026, 10)),
-            ("I quit my job at Siemens in 2022.", None, start_of(2023)),
+            ("I am leaving Siemens in September.", None, start_of(2026, 9)),
+            ("I am quitting Siemens in September.", None, start_of(2026, 9)),
+            ("I am leaving Siemens this year.", None, start_of(2027)),
+            ("I worked at Siemens two years ago.", start_of(2024, 6, 15), start_of(2024, 6, 16)),
+            ("I quit my job at Siemens in 2022.", None, start_of(2022)),
             ("I resigned from my position at Siemens.", None, NOW),
             ("As of June 3 I work at Siemens.", start_of(2026, 6, 3), None),
             ("I used to work at Siemens.", None, NOW),
@@ -333,14 +336,39 @@ class TestTimes:
             each.object: (each.valid_from, each.valid_to)
             for each in read("I moved from Paris to Berlin in 2020.").statements
         }
-        assert found == {"Berlin": (start_of(2020), None), "Paris": (None, start_of(2021))}
+        assert found == {"Berlin": (start_of(2020), None), "Paris": (None, start_of(2020))}
 
     @pytest.mark.parametrize(
-        "text", ["Tom is a former engineer at Siemens.", "Tom, an ex-engineer at Siemens, left."]
+        ("text", "over_by"),
+        [
+            ("I left Siemens in January.", start_of(2026, 2)),
+            ("I left Siemens in 2026.", NOW),
+            ("I left Siemens in 2022.", start_of(2023)),
+            ("I left Siemens.", None),
+            ("I worked at Siemens until 2022.", None),
+            ("I am leaving Siemens in September.", None),
+        ],
     )
-    def test_a_former_role_is_over(self, read, text):
-        found = {(each.predicate, each.valid_to) for each in read(text).statements}
-        assert found == {("has_role", NOW), ("works_at", NOW)}
+    def test_what_ended_within_a_period_is_over_by_its_end(self, read, text, over_by):
+        [statement] = read(text).statements
+        assert statement.over_by == over_by
+
+    @pytest.mark.parametrize("text", ["I didn't quit my job at Siemens.", "I haven't left Siemens yet."])
+    def test_an_end_that_was_none_says_nothing(self, read, text):
+        assert read(text).statements == ()
+
+    @pytest.mark.parametrize(
+        ("text", "over"),
+        [
+            ("Tom is a former engineer at Siemens.", "works_at"),
+            ("Tom, an ex-engineer at Siemens, left.", "works_at"),
+            ("Tom is a former engineer.", "has_role"),
+            ("Tom, my former boss, sings.", "reports_to"),
+            ("Tom is a former colleague of Ben.", "colleague_of"),
+        ],
+    )
+    def test_what_is_former_is_over(self, read, text, over):
+        assert [(each.predicate, each.valid_to) for each in read(text).statements] == [(over, NOW)]
 
     @pytest.mark.parametrize(
         "text", ["I don't like tea any more.", "I no longer like tea.", "I don't like tea anymore"]

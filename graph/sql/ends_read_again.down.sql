@@ -1,0 +1,2 @@
+-- What was read again stays so.
+SELECT 1;
