@@ -320,6 +320,7 @@ class TestTimes:
             ("I am leaving Siemens this year.", None, start_of(2027)),
             ("I worked at Siemens two years ago.", start_of(2024, 6, 15), start_of(2024, 6, 16)),
             ("I quit my job at Siemens in 2022.", None, start_of(2022)),
+            ("I left Initech in 2022.", None, start_of(2022)),
             ("I resigned from my position at Siemens.", None, NOW),
             ("As of June 3 I work at Siemens.", start_of(2026, 6, 3), None),
             ("I used to work at Siemens.", None, NOW),
