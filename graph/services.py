@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from graph.extraction import FUNCTIONAL, SYMMETRIC, Extraction
+from graph.extraction import FUNCTIONAL, SYMMETRIC, Extraction, Statement
 from graph.indexing import wake_on_commit
 from graph.models import Entity, EntityName, Mention, Reading, Relation
 from graph.names import normal
@@ -124,33 +124,49 @@ class _Text:
             subject, object_ = meant.get(each.subject), meant.get(each.object)
             if not subject or not object_ or subject.entity_id == object_.entity_id:
                 continue
-            start = each.valid_from or self.source.valid_from or self.source.occurred_at
-            over, end = each.valid_to, min(filter(None, (each.valid_to, self.source.valid_to)), default=None)
-            is_past = bool(over and over <= start and not each.valid_from and not each.negated)
-            if over and is_past:
-                start = over - HELD_AT_LEAST
-            if end and end <= start:
-                continue
-            # "Used to" and "left" say neither since when nor until when; a model may tell the day.
-            by_now = bool(is_past and over and over.date() == self.source.occurred_at.date())
-            if not each.negated and not (by_now and each.predicate in FUNCTIONAL):
-                # That it held right before is but a guess, which ends nothing else.
-                key = Said(subject, each.predicate, object_, False, start, end, start if is_past else None)
-                if each.predicate in FUNCTIONAL and not is_past:
+            asserted, denied = _times(each, self.source)
+            if asserted:
+                key = Said(subject, each.predicate, object_, False, *asserted)
+                if each.predicate in FUNCTIONAL and not asserted.ends_since:
                     # Of several at once the one that is said last.
-                    said.pop(last.pop((subject, each.predicate, start), key), None)
-                    last[subject, each.predicate, start] = key
+                    said.pop(last.pop((subject, each.predicate, key.valid_from), key), None)
+                    last[subject, each.predicate, key.valid_from] = key
                 said[key] = each.confidence
-            told = self.source.occurred_at if by_now else each.over_by or over
-            if at := start if each.negated else told:
-                # Whoever else said so, it is over then, and the other way round too. Only what the told time is about:
-                # who "worked there in 2020" may do so since 2015.
-                since = None if each.negated or by_now else each.valid_from or BEGINNING
-                denial = Said(subject, each.predicate, object_, True, at, None, since)
+            if denied:
+                # Whoever else said so, it is over then, and the other way round too.
+                denial = Said(subject, each.predicate, object_, True, *denied)
                 said[denial] = each.confidence
                 if each.predicate in SYMMETRIC:
                     said[denial._replace(subject=object_, object=subject)] = each.confidence
         return said
+
+
+class _Times(NamedTuple):
+    valid_from: datetime
+    valid_to: datetime | None = None
+    ends_since: datetime | None = None
+
+
+def _times(told: Statement, source: Source) -> tuple[_Times | None, _Times | None]:
+    """From when until when a statement holds, and from when on it is over, if it says so; it may say neither."""
+    start = told.valid_from or source.valid_from or source.occurred_at
+    end = min(filter(None, (told.valid_to, source.valid_to)), default=None)
+    if told.negated:
+        return None, None if end and end <= start else _Times(start)
+    over = told.valid_to
+    if not over:
+        return None if end and end <= start else _Times(start, end), None
+    guessed = None
+    if over <= start and not told.valid_from:
+        start = guessed = over - HELD_AT_LEAST  # since when, nobody says; it ends nothing else
+    if end and end <= start:
+        return None, None
+    # "Used to" and "left" do not say until when either; a model may tell the day.
+    if guessed and over.date() == source.occurred_at.date():
+        asserted = None if told.predicate in FUNCTIONAL else _Times(start, end, guessed)
+        return asserted, _Times(source.occurred_at)
+    # It is over only as far as the told time is about it: who "worked there in 2020" may do so since 2015.
+    return _Times(start, end, guessed), _Times(told.over_by or over, None, told.valid_from or BEGINNING)
 
 
 def _learn_mentions(tenant_id: UUID, texts: Sequence[_Text], entities: Mapping[Named, Meant]) -> None:
