@@ -69,11 +69,11 @@ class Search:
 
 
 def _step(row: Sequence[Any]) -> Step:
-    subject, predicate, object_, sure, uid, memory, outwards = row
+    subject, predicate, object_, sure, uid, memory, outwards, *far = row
     memory_id = UUID(memory) if memory else None
-    return Step(UUID(subject), UUID(object_), outwards, UUID(uid), sure, predicate, memory_id)
+    return Step(UUID(subject), UUID(object_), outwards, UUID(uid), sure, predicate, memory_id, *far)
 
 
-def _mention(memory: str, entity: str, outwards: bool) -> Step:
+def _mention(memory: str, entity: str, outwards: bool, label: str, name: str) -> Step:
     memory_id = UUID(memory)
-    return Step(memory_id, UUID(entity), outwards, None, 1.0, MENTIONS, memory_id)
+    return Step(memory_id, UUID(entity), outwards, None, 1.0, MENTIONS, memory_id, label, name)

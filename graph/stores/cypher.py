@@ -83,14 +83,16 @@ UNION ALL
 UNWIND $ids AS id MATCH (n:Memory {tenant: $tenant, uid: id}) RETURN n.uid AS uid, 'memory' AS label, '' AS name
 """
 # One row for all: as rows of their own they take several times as long to come.
-COLLECTED = "RETURN collect([s.uid, r.predicate, o.uid, r.confidence, r.uid, r.memory, outwards])"
+COLLECTED = (
+    "RETURN collect([s.uid, r.predicate, o.uid, r.confidence, r.uid, r.memory, outwards, far.kind, far.name])"
+)
 HOLDS = "r.tenant = $tenant AND r.begins <= $now AND r.ends > $now AND ($predicates IS NULL OR r.predicate IN $predicates)"
 EDGES = f"""
 UNWIND $ids AS id MATCH (n:Entity {{tenant: $tenant, uid: id}})
 CALL (n) {{
-    MATCH (n)-[r:RELATES]->(o:Entity) WHERE {HOLDS} RETURN n AS s, r, o, true AS outwards ORDER BY r.begins DESC LIMIT $fan_out
+    MATCH (n)-[r:RELATES]->(o:Entity) WHERE {HOLDS} RETURN n AS s, r, o, true AS outwards, o AS far ORDER BY r.begins DESC LIMIT $fan_out
     UNION ALL
-    MATCH (s:Entity)-[r:RELATES]->(n) WHERE {HOLDS} RETURN s, r, n AS o, false AS outwards ORDER BY r.begins DESC LIMIT $fan_out
+    MATCH (s:Entity)-[r:RELATES]->(n) WHERE {HOLDS} RETURN s, r, n AS o, false AS outwards, s AS far ORDER BY r.begins DESC LIMIT $fan_out
 }}
 {COLLECTED}
 """
@@ -99,14 +101,14 @@ UNWIND $ids AS id MATCH (n:Entity {tenant: $tenant, uid: id})
 CALL (n) {
     MATCH (m:Memory)-[r:MENTIONS]->(n) WHERE r.tenant = $tenant RETURN m ORDER BY m.uid DESC LIMIT $fan_out
 }
-RETURN collect([m.uid, n.uid, false])
+RETURN collect([m.uid, n.uid, false, 'memory', ''])
 """
 MENTIONING = """
 UNWIND $ids AS id MATCH (m:Memory {tenant: $tenant, uid: id})
 CALL (m) {
     MATCH (m)-[r:MENTIONS]->(n:Entity) WHERE r.tenant = $tenant RETURN n LIMIT $fan_out
 }
-RETURN collect([m.uid, n.uid, true])
+RETURN collect([m.uid, n.uid, true, n.kind, n.name])
 """
 # A shortest way whether or not its steps hold; the length of a pattern cannot be a parameter.
 SHORTEST = {

@@ -35,6 +35,7 @@ from graph.stores.base import (
     Group,
     Neighbour,
     Neighbourhood,
+    Node,
     Relationship,
     Way,
 )
@@ -97,15 +98,14 @@ class Neo4jStore(GraphProjection):
             reached, is_cut = walking.neighbours(
                 node_id, edges, depth=depth, limit=limit, deadline=search.deadline
             )
-            nodes = search.nodes([node_id, *(each.node_id for each in reached)])
-        if node_id not in nodes:
+            start = search.nodes([node_id]).get(node_id)
+        if start is None:
             raise NotFound("There is no such node.")
         found = [
-            Neighbour(nodes[each.node_id], each.depth, each.edge.edge())
-            for each in reached
-            if each.node_id in nodes
+            Neighbour(Node(node_id, step.label, step.name), depth, step.edge())
+            for node_id, depth, step in reached
         ]
-        return Neighbourhood(nodes[node_id], found, is_cut)
+        return Neighbourhood(start, found, is_cut)
 
     def path(
         self,
