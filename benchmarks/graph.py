@@ -40,30 +40,23 @@ SELECT %s, ids[1 + floor(many * random())::int], 'depends_on', ids[1 + floor(man
        0.5 + random() / 2, now() - make_interval(days => (1000 * random())::int)
 FROM nodes, generate_series(1, %s)
 """
+TWO_STEPS = """
+WITH one AS (
+    SELECT object_id FROM graph_relation WHERE subject_id = %(node)s
+    UNION SELECT subject_id FROM graph_relation WHERE object_id = %(node)s
+), two AS (
+    SELECT r.object_id FROM graph_relation r JOIN one ON r.subject_id = one.object_id
+    UNION SELECT r.subject_id FROM graph_relation r JOIN one ON r.object_id = one.object_id
+)
+"""
 SQL = {
     "near": """
         SELECT object_id FROM graph_relation WHERE subject_id = %(node)s
         UNION SELECT subject_id FROM graph_relation WHERE object_id = %(node)s
     """,
-    "two steps": """
-        WITH one AS (
-            SELECT object_id FROM graph_relation WHERE subject_id = %(node)s
-            UNION SELECT subject_id FROM graph_relation WHERE object_id = %(node)s
-        ), two AS (
-            SELECT r.object_id FROM graph_relation r JOIN one ON r.subject_id = one.object_id
-            UNION SELECT r.subject_id FROM graph_relation r JOIN one ON r.object_id = one.object_id
-        )
-        SELECT object_id FROM one UNION SELECT object_id FROM two
-    """,
-    "two steps, told": """
-        WITH one AS (
-            SELECT object_id FROM graph_relation WHERE subject_id = %(node)s
-            UNION SELECT subject_id FROM graph_relation WHERE object_id = %(node)s
-        ), two AS (
-            SELECT r.object_id FROM graph_relation r JOIN one ON r.subject_id = one.object_id
-            UNION SELECT r.subject_id FROM graph_relation r JOIN one ON r.object_id = one.object_id
-        )
-        SELECT e.id, e.kind, e.name FROM graph_entity e
+    "two steps": f"{TWO_STEPS} SELECT object_id FROM one UNION SELECT object_id FROM two",
+    "two steps, told": f"""
+        {TWO_STEPS} SELECT e.id, e.kind, e.name FROM graph_entity e
         WHERE e.id IN (SELECT object_id FROM one UNION SELECT object_id FROM two)
     """,
     # Of up to four steps: of six it takes seconds.

@@ -64,12 +64,10 @@ def undo_merge(tenant_id: UUID, merge_id: UUID, *, actor: str) -> Entity:
         kept = held(done.kept_id).get(done.kept_id)
         if kept is None:
             raise Conflict("What they became is gone, or was merged into another since; undo that first.")
-        names = _ids(EntityName.objects.filter(pk__in=done.moved["names"], entity_id=kept.pk))
-        if not names:
-            raise Conflict("Its names have become another entity's since; undo that first.")
-        elsewhere = EntityName.objects.filter(pk__in=done.moved["names"]).exclude(entity_id=kept.pk)
-        if elsewhere.exists():
+        moved = EntityName.objects.filter(pk__in=done.moved["names"])
+        if moved.exclude(entity_id=kept.pk).exists():
             raise Conflict("Some of its names have become another entity's since; undo that first.")
+        names = _ids(moved)
         entity = Entity.restored(tenant_id, done.dropped)
         entity.save(force_insert=True)
         _hand_over(names, kept.pk, entity.pk)

@@ -20,10 +20,11 @@ from memos_project.errors import NotFound, Unavailable
 
 # Whoever is married is so to one at a time, whichever of the two is named first; ``sql/projection.sql`` names them too.
 MUTUALLY = f"ARRAY[{', '.join(f"'{name}'" for name in sorted(MUTUAL))}]"
+# Whether what is later may end a relation at all: one with ``ends_since`` only what began in that time.
+REACHES = "(n.ends_since IS NULL OR (r.valid_from >= n.ends_since AND r.valid_from < n.valid_from))"
 # What was known at a moment, and which of it ends a relation: its denial, or of a thing that can be but one at a
 # time another one. Later is what begins later; what begins together, what was learned later. Each is asked for apart, by an
 # index of its own.
-REACHES = "(n.ends_since IS NULL OR (r.valid_from >= n.ends_since AND r.valid_from < n.valid_from))"
 LATER = f"""
 n.tenant_id = %(tenant)s AND n.predicate = r.predicate
 AND n.learned_at <= %(known)s AND (n.unlearned_at IS NULL OR n.unlearned_at > %(known)s)
@@ -76,8 +77,8 @@ ORDER BY r.valid_from DESC, r.learned_at DESC, r.id DESC LIMIT %(limit)s
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """A relation with the names of its ends, and with its end as far as it was known: ``valid_to`` exclusive."""
+class Stated:
+    """A relation with the names of its ends."""
 
     id: UUID
     subject_id: UUID
@@ -90,6 +91,12 @@ class Fact:
     valid_from: datetime
     valid_to: datetime | None
     learned_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Fact(Stated):
+    """What held: ``valid_to``, exclusive, is its end as far as it was known."""
+
     superseded_by: UUID | None
 
 
@@ -174,30 +181,19 @@ def ends(tenant_id: UUID, relation_ids: Sequence[UUID]) -> dict[UUID, datetime |
 
 
 @dataclass(frozen=True, slots=True)
-class Saying:
-    """A relation as it was said: ``valid_to`` only where its end was told with it."""
+class Saying(Stated):
+    """What was said: ``valid_to`` only where its end was told with it."""
 
-    id: UUID
-    subject_id: UUID
-    subject: str
-    predicate: str
-    object_id: UUID
-    object: str
     negated: bool
-    confidence: float
-    memory_id: UUID | None
-    valid_from: datetime
-    valid_to: datetime | None
     ends_since: datetime | None
-    learned_at: datetime
     unlearned_at: datetime | None
     confirmed_by: str
     taken_back_by: str
 
 
 SAYING = """
-SELECT r.id, r.subject_id, s.name, r.predicate, r.object_id, o.name, r.negated, r.confidence, r.memory_id, r.valid_from,
-       r.valid_to, r.ends_since, r.learned_at, r.unlearned_at, r.confirmed_by, r.taken_back_by
+SELECT r.id, r.subject_id, s.name, r.predicate, r.object_id, o.name, r.confidence, r.memory_id, r.valid_from, r.valid_to,
+       r.learned_at, r.negated, r.ends_since, r.unlearned_at, r.confirmed_by, r.taken_back_by
 FROM graph_relation r JOIN graph_entity s ON s.id = r.subject_id JOIN graph_entity o ON o.id = r.object_id
 WHERE r.tenant_id = %(tenant)s AND r.id = %(id)s
 """
@@ -224,8 +220,9 @@ class Denial:
 
 
 def denials(tenant_id: UUID, entity_id: UUID, *, known_at: datetime | None = None) -> list[Denial]:
-    """The latest of what is denied of an entity, as it was known at a moment (now); an end that was told denies no more
-    than the facts that it ended.
+    """The latest of what is denied of an entity, as it was known at a moment (now).
+
+    Ends that were told are none: they show at the facts that they ended.
     """
     known = known_at or timezone.now()
     with tenant_scope(tenant_id):

@@ -66,7 +66,7 @@ class EntityPage(serializers.Serializer[Any]):
     next_cursor = serializers.CharField(allow_null=True)
 
 
-class FactOutput(serializers.Serializer[Any]):
+class StatedOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     subject_id = serializers.UUIDField()
     subject = serializers.CharField()
@@ -76,28 +76,21 @@ class FactOutput(serializers.Serializer[Any]):
     confidence = serializers.FloatField()
     memory_id = serializers.UUIDField(allow_null=True, help_text="Which says so; null: a curator.")
     valid_from = serializers.DateTimeField()
-    valid_to = serializers.DateTimeField(allow_null=True, help_text="When it ended, as far as was known.")
     learned_at = serializers.DateTimeField()
+
+
+class FactOutput(StatedOutput):
+    valid_to = serializers.DateTimeField(allow_null=True, help_text="When it ended, as far as was known.")
     superseded_by = serializers.UUIDField(allow_null=True, help_text="The relation that ended it.")
 
 
-class RelationOutput(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    subject_id = serializers.UUIDField()
-    subject = serializers.CharField()
-    predicate = serializers.CharField()
-    object_id = serializers.UUIDField()
-    object = serializers.CharField()
-    negated = serializers.BooleanField(help_text="Whether it ends this, from ``valid_from`` on.")
-    confidence = serializers.FloatField()
-    memory_id = serializers.UUIDField(allow_null=True, help_text="Which says so; null: a curator.")
-    valid_from = serializers.DateTimeField()
+class RelationOutput(StatedOutput):
     valid_to = serializers.DateTimeField(allow_null=True, help_text="The end that was told with it.")
+    negated = serializers.BooleanField(help_text="Whether it ends this, from ``valid_from`` on.")
     ends_since = serializers.DateTimeField(
         allow_null=True,
         help_text="It ends only what began then or later, and before it; null: all that is earlier.",
     )
-    learned_at = serializers.DateTimeField()
     unlearned_at = serializers.DateTimeField(allow_null=True)
     confirmed_by = serializers.CharField(help_text="The curator who said or confirmed it.")
     taken_back_by = serializers.CharField()
