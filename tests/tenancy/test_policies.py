@@ -47,6 +47,14 @@ def test_only_the_key_look_up_widens_a_policy():
     assert wider == ["tenancy_apikey"]
 
 
+def test_no_statistics_of_tenants_are_gathered():
+    gathered = rows(
+        "SELECT attrelid::regclass FROM pg_attribute WHERE attname = 'tenant_id' AND attstattarget IS DISTINCT FROM 0"
+        " AND EXISTS (SELECT FROM pg_policy WHERE polrelid = attrelid)"
+    )
+    assert gathered == []
+
+
 def test_every_model_with_a_tenant_says_so_in_its_meta():
     silent = [
         model.__name__
