@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
@@ -352,7 +353,9 @@ def _statement(
             for alias in ("p", "m", "n", "v")
         },
     }
-    sql = "".join((SQL / f"{part}.sql").read_text() for part in parts)
+    # Without comments and line breaks psycopg keeps the longest of them parsed: those of up to 4096 characters.
+    lines = chain.from_iterable((SQL / f"{part}.sql").read_text().splitlines() for part in parts)
+    sql = " ".join(line.split("--")[0].strip() for line in lines)
     for place, text in places.items():
         sql = sql.replace(place, text)
     return sql
