@@ -308,7 +308,8 @@ def _filter_of(type_: type) -> dict[str, Any]:
     operators = {
         name: several if name == "in" else value for name in OPERATORS if name != "prefix" or type_ is str
     }
-    return {"anyOf": [value, {"type": "object", "properties": operators, "additionalProperties": False}]}
+    asked = {"type": "object", "properties": operators, "minProperties": 1, "additionalProperties": False}
+    return {"anyOf": [value, asked]}
 
 
 @extend_schema_field(
