@@ -87,9 +87,16 @@ CONDITIONS: dict[str, str] = {
 }
 
 
+# What the index on kinds asks for.
+OF_ONE_KIND = f"m.kind = (%(kinds)s::text[])[1] AND m.kind <> '{Memory.Kind.MESSAGE}'"
+
+
 def conditions(filters: Filters) -> list[str]:
     """The SQL conditions on a memory ``m`` for the filters that are set."""
-    return [sql for name, sql in CONDITIONS.items() if _is_set(getattr(filters, name))]
+    wanted = [sql for name, sql in CONDITIONS.items() if _is_set(getattr(filters, name))]
+    if len(filters.kinds) == 1 and Memory.Kind.MESSAGE not in filters.kinds:
+        wanted.append(OF_ONE_KIND)
+    return wanted
 
 
 def filter_params(filters: Filters) -> dict[str, Any]:

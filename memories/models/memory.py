@@ -181,6 +181,10 @@ class Memory(models.Model):
             # The turns around a hit, and a conversation's turns in order. Row-level security asks for the tenant in
             # any case: with it in the index the planner need not weigh this one against the tenant's own.
             models.Index(name="memory_by_turn", fields=["conversation", "tenant", "turn"]),
+            # Knowledge and notes among messages, which are nearly all and need no list of their own.
+            models.Index(
+                name="memory_by_kind", fields=["tenant", "kind", "id"], condition=~Q(kind="message")
+            ),
             # The foreign key's own look-up when a successor is deleted.
             models.Index(
                 name="memory_by_successor", fields=["superseded_by"], condition=Q(superseded_by__isnull=False)

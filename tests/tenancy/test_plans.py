@@ -5,6 +5,7 @@ from django.db import connection, connections, transaction
 
 from memories import retrieval
 from memories.answers import Query
+from memories.candidates import Filters
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "owner"])
 
@@ -36,6 +37,12 @@ def read_by(act):
         before = read()
         act()
         return read() - before
+
+
+def test_a_list_of_one_kind_reads_that_kind(tenant, remember):
+    remember("The sum of all numbers is known.", kind="knowledge")
+    filters = Filters(kinds=["knowledge"])
+    assert read_by(lambda: retrieval.list_memories(tenant.id, filters, before=None, limit=50)) < 10
 
 
 def test_a_search_looks_at_its_scope_and_counts_it_and_nothing_more(tenant):
