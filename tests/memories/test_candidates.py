@@ -10,6 +10,7 @@ from django.utils import timezone
 from memories import candidates, indexing, reading, scopes, services
 from memories.candidates import (
     CONDITIONS,
+    OF_ONE_KIND,
     Filters,
     Search,
     conditions,
@@ -25,7 +26,7 @@ from memos_project.db import tenant_scope
 from tests.factories import new_memory
 
 FULL = Filters(
-    user_id="ann", agent_id="", conversation_id="c", kinds=["fact"], tiers=[2], tags=["x"], since=datetime(2026, 1, 1, tzinfo=UTC),
+    user_id="ann", agent_id="", conversation_id="c", kinds=["fact", "note"], tiers=[2], tags=["x"], since=datetime(2026, 1, 1, tzinfo=UTC),
     until=datetime(2027, 1, 1, tzinfo=UTC), metadata={"a": 1},
 )  # fmt: skip
 
@@ -45,6 +46,14 @@ class TestFilters:
     def test_each_has_its_condition_and_its_parameters(self):
         assert conditions(FULL) == [*CONDITIONS.values()]
         assert filter_params(FULL).keys() == CONDITIONS.keys()
+
+    @pytest.mark.parametrize("kinds", [["knowledge"], ("note",)])
+    def test_one_kind_is_looked_up_in_its_index(self, kinds):
+        assert conditions(Filters(kinds=kinds)) == [CONDITIONS["kinds"], OF_ONE_KIND]
+
+    @pytest.mark.parametrize("kinds", [["message"], ["knowledge", "note"], ["knowledge", "message"]])
+    def test_messages_and_several_kinds_have_none(self, kinds):
+        assert conditions(Filters(kinds=kinds)) == [CONDITIONS["kinds"]]
 
     def test_an_empty_name_is_a_filter_and_an_empty_list_is_none(self):
         assert conditions(Filters(user_id="", kinds=[], tags=[], metadata={})) == [CONDITIONS["user_id"]]
