@@ -168,7 +168,12 @@ def mark(tenant_id: UUID, kind: ProjectMark.Kind, keys: Sequence[UUID | Group]) 
 def has_no_work(tenant_id: UUID) -> bool:
     """Whether nobody is about a tenant's graph store, and nothing is due: at most what failed waits for another try."""
     with tenant_scope(tenant_id):
-        due = ProjectMark.objects.filter(tenant_id=tenant_id, due_at__lte=Now()).exists()
+        due = (
+            ProjectMark.objects.filter(tenant_id=tenant_id, due_at__lte=Now())
+            .order_by("id")
+            .values("id")
+            .first()
+        )
         held = Projector.objects.filter(tenant_id=tenant_id, held_until__gt=Now()).exists()
     return not (due or held)
 

@@ -94,7 +94,8 @@ OF_ONE_KIND = f"m.kind = (%(kinds)s::text[])[1] AND m.kind <> '{Memory.Kind.MESS
 def conditions(filters: Filters) -> list[str]:
     """The SQL conditions on a memory ``m`` for the filters that are set."""
     wanted = [sql for name, sql in CONDITIONS.items() if _is_set(getattr(filters, name))]
-    if len(filters.kinds) == 1 and Memory.Kind.MESSAGE not in filters.kinds:
+    # A conversation's rows are fewer than those of a kind.
+    if len(filters.kinds) == 1 and Memory.Kind.MESSAGE not in filters.kinds and not filters.conversation_id:
         wanted.append(OF_ONE_KIND)
     return wanted
 
@@ -360,7 +361,7 @@ def _statement(
             for alias in ("p", "m", "n", "v")
         },
     }
-    # Without comments and line breaks psycopg keeps the longest of them parsed: those of up to 4096 characters.
+    # psycopg keeps parsed what has up to 4096 characters; without comments all have but the longest.
     lines = chain.from_iterable((SQL / f"{part}.sql").read_text().splitlines() for part in parts)
     sql = " ".join(line.split("--")[0].strip() for line in lines)
     for place, text in places.items():

@@ -260,7 +260,8 @@ def _take(tenant_id: UUID) -> list[Claim]:
 
 def _is_indexing(tenant_id: UUID) -> bool:
     with tenant_scope(tenant_id):
-        return IndexJob.objects.filter(tenant_id=tenant_id, due_at__lte=timezone.now()).exists()
+        due = IndexJob.objects.filter(tenant_id=tenant_id, due_at__lte=timezone.now())
+        return due.order_by("due_at").values("due_at").first() is not None
 
 
 def _put_back(tenant_id: UUID, claim: Claim, error: str) -> None:

@@ -24,35 +24,11 @@ class UuidV7(Func):
     output_field = models.UUIDField()
 
 
-def assumed_statistics(table: str, column: str) -> str:
-    """SQL that lets the planner take any tenant for a twentieth of a table's rows, whatever is counted later.
-
-    With statistics gathered it would look up the tenant that is set, take one that has grown since for empty, and read
-    all of it where one row was meant, which has an index of its own; a prepared plan would do so for every tenant. A
-    twentieth is too much for that, and too little for reading the whole table instead.
-    """
-    return (
-        f'ALTER TABLE "{table}" ALTER COLUMN "{column}" SET STATISTICS 0;'
-        f"SELECT pg_restore_attribute_stats('schemaname', current_schema()::text, 'relname', '{table}', 'attname', '{column}',"
-        " 'inherited', false, 'null_frac', 0::real, 'avg_width', 16, 'n_distinct', 20::real)"
-    )
-
-
-def gathered_statistics(table: str, column: str) -> str:
-    """SQL that undoes ``assumed_statistics``."""
-    return (
-        f'ALTER TABLE "{table}" ALTER COLUMN "{column}" SET STATISTICS DEFAULT;'
-        f"SELECT pg_clear_attribute_stats(current_schema()::text, '{table}', '{column}', false)"
-    )
-
-
 class TenantIsolation(models.BaseConstraint):
     """Row-level security, forced, so that even the table's owner sees only the tenant that is set.
 
     ``also`` is a further SQL condition that lets a row be seen. A used connection gives back an empty
     string for a setting that was local to an earlier transaction, hence NULLIF.
-
-    ``assumed_statistics`` says what the planner takes a tenant for.
     """
 
     def __init__(self, *, name: str, column: str = "tenant_id", also: str = "") -> None:
@@ -68,8 +44,7 @@ class TenantIsolation(models.BaseConstraint):
         return (
             f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;"
             f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY;"
-            f"CREATE POLICY {schema_editor.quote_name(self.name)} ON {table} USING ({rule});"
-            f"{assumed_statistics(model._meta.db_table, self.column)}"
+            f"CREATE POLICY {schema_editor.quote_name(self.name)} ON {table} USING ({rule})"
         )
 
     def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
@@ -82,8 +57,7 @@ class TenantIsolation(models.BaseConstraint):
         return (
             f"DROP POLICY {schema_editor.quote_name(self.name)} ON {table};"
             f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;"
-            f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY;"
-            f"{gathered_statistics(model._meta.db_table, self.column)}"
+            f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY"
         )
 
     def validate(self, *args: Any, **kwargs: Any) -> None:

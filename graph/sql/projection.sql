@@ -120,7 +120,7 @@ REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION graph_rela
 
 -- Whether the store holds what a tenant's rows say: nothing is marked, and all of it was marked since the store was set up.
 CREATE FUNCTION graph_is_level(of_tenant uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT NOT EXISTS (SELECT FROM graph_projectmark m WHERE m.tenant_id = of_tenant)
+    SELECT (SELECT m.id FROM graph_projectmark m WHERE m.tenant_id = of_tenant ORDER BY m.id LIMIT 1) IS NULL
        AND EXISTS (SELECT FROM graph_projector r JOIN graph_projection p ON p.epoch = r.epoch WHERE r.tenant_id = of_tenant)
 $$;
 

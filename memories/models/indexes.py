@@ -270,8 +270,9 @@ class ChangeCount(models.Model):
     The sum of a tenant's rows is its number; writers at the same time count on different rows, so that none waits.
     """
 
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
     number = models.BigIntegerField()
 
     class Meta:
         constraints = [TenantIsolation(name="changecount_tenant_isolation")]
+        indexes = [models.Index(name="changecount_in_order", fields=["tenant", "id"])]

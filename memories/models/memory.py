@@ -21,7 +21,7 @@ class Conversation(models.Model):
     """A thread of turns, named by the caller; the name is unique for one user of a tenant."""
 
     id = models.UUIDField(primary_key=True, db_default=UuidV7(), editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
     user_id = models.CharField(max_length=200, db_default="", blank=True)
     key = models.CharField(max_length=200, help_text="The conversation_id that callers use.")
     title = models.CharField(max_length=500, db_default="", blank=True)
@@ -32,8 +32,11 @@ class Conversation(models.Model):
             TenantIsolation(name="conversation_tenant_isolation"),
             models.UniqueConstraint(name="conversation_key_unique", fields=["tenant", "user_id", "key"]),
         ]
-        # Callers look a conversation up by its name without always saying whose it is.
-        indexes = [models.Index(name="conversation_by_key", fields=["tenant", "key"])]
+        indexes = [
+            models.Index(name="conversation_by_tenant", fields=["tenant", "id"]),
+            # Callers look a conversation up by its name without always saying whose it is.
+            models.Index(name="conversation_by_key", fields=["tenant", "key"]),
+        ]
 
     def __str__(self) -> str:
         return self.title or self.key
@@ -249,7 +252,10 @@ class AuditEntry(models.Model):
     class Meta:
         verbose_name_plural = "audit entries"
         constraints = [TenantIsolation(name="auditentry_tenant_isolation")]
-        indexes = [models.Index(name="auditentry_by_memory", fields=["tenant", "memory_id", "at"])]
+        indexes = [
+            models.Index(name="auditentry_by_tenant", fields=["tenant", "id"]),
+            models.Index(name="auditentry_by_memory", fields=["tenant", "memory_id", "at"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action} by {self.actor}"

@@ -10,7 +10,8 @@ BEGIN
         RETURN;
     END IF;
     UPDATE memories_changecount SET number = number + 1 WHERE id = (
-        SELECT c.id FROM memories_changecount c WHERE c.tenant_id = of_tenant LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+        SELECT c.id FROM memories_changecount c WHERE c.tenant_id = of_tenant
+        ORDER BY c.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
     );
     IF NOT FOUND THEN
         INSERT INTO memories_changecount (tenant_id, number) VALUES (of_tenant, 1);

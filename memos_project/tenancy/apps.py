@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class TenancyConfig(AppConfig):
@@ -10,3 +11,6 @@ class TenancyConfig(AppConfig):
         # Binds shared tasks to our Celery application. Not in the package's __init__: the supervisor, which
         # lives as long as the stack, would carry Celery for nothing.
         from memos_project import celery  # noqa: F401
+        from memos_project.tenancy.planner import assume_tenant_sizes
+
+        post_migrate.connect(assume_tenant_sizes, sender=self)
