@@ -261,6 +261,7 @@ def _take(tenant_id: UUID) -> list[Claim]:
 def _is_indexing(tenant_id: UUID) -> bool:
     with tenant_scope(tenant_id):
         due = IndexJob.objects.filter(tenant_id=tenant_id, due_at__lte=timezone.now())
+        # The first in the index's order, not exists(): ``tenancy.planner`` says why.
         return due.order_by("due_at").values("due_at").first() is not None
 
 

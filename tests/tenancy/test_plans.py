@@ -1,14 +1,17 @@
 """What is read where one tenant is large and known to PostgreSQL's statistics, and another has grown since, or is empty."""
 
 import json
+from uuid import uuid4
 
 import pytest
 from django.db import connection, connections, transaction
 
+from graph.indexing import has_no_work
+from graph.models import ProjectMark
 from memories import retrieval
 from memories.answers import Query
 from memories.candidates import Filters
-from memories.models import AuditEntry
+from memories.models import AuditEntry, ChangeCount
 from memos_project.db import tenant_scope
 from memos_project.tenancy.planner import assume_tenant_sizes
 
@@ -23,14 +26,18 @@ def owner(sql):
         cursor.execute(sql)
 
 
+def know(tables):
+    owner(f"ANALYZE {tables}")
+    with connection.cursor() as cursor:
+        cursor.execute("DISCARD PLANS")
+
+
 @pytest.fixture(autouse=True)
 def _known(remember, other_tenant):
     """Somebody else's memories, each in a conversation of its own, and no plan that is older than they are."""
     for number in range(SIZE):
         remember(f"{number} is a number.", of=other_tenant, conversation_id=f"known {number}")
-    owner(f"ANALYZE {TABLES}")
-    with connection.cursor() as cursor:
-        cursor.execute("DISCARD PLANS")
+    know(TABLES)
 
 
 def grow(remember):
@@ -93,6 +100,29 @@ class TestASmallTenant:
                 assert len(AuditEntry.objects.filter(tenant_id=tenant.id).order_by("-id")[:8]) == 1
 
         assert read_by(act, "memories_auditentry") < 5
+
+    def test_its_changes_are_counted_without_reading_the_others(self, tenant, other_tenant, remember):
+        with tenant_scope(other_tenant.id):
+            ChangeCount.objects.bulk_create(
+                ChangeCount(tenant_id=other_tenant.id, number=1) for _ in range(SIZE)
+            )
+        know("memories_changecount")
+        assert read_by(remember, "memories_changecount") < 5
+
+    def test_its_graph_is_level_without_reading_the_marks_of_others(self, tenant, other_tenant):
+        with tenant_scope(other_tenant.id):
+            ProjectMark.objects.bulk_create(
+                ProjectMark(tenant_id=other_tenant.id, kind=ProjectMark.Kind.ENTITY, node_id=uuid4())
+                for _ in range(SIZE)
+            )
+        know("graph_projectmark")
+
+        def act():
+            with tenant_scope(tenant.id), connection.cursor() as cursor:
+                cursor.execute("SELECT graph_is_level(%s)", [tenant.id])
+            assert has_no_work(tenant.id)
+
+        assert read_by(act, "graph_projectmark") < 5
 
 
 class TestWhatThePlannerExpects:
