@@ -528,17 +528,21 @@ class TestCounting:
         """Ten have changed something and not committed; the eleventh goes on."""
         ready, over = threading.Barrier(11), threading.Event()
 
+        def change():
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '2s'")
+            remember_one(tenant)
+
         def hold():
             with transaction.atomic():
-                remember_one(tenant)
-                ready.wait(10)
-                assert over.wait(10)
+                change()
+                ready.wait(60)
+                assert over.wait(60)
 
         def go_on():
-            ready.wait(10)
-            with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute("SET LOCAL lock_timeout = '2s'")
-                remember_one(tenant)
+            ready.wait(60)
+            with transaction.atomic():
+                change()
             over.set()
 
         in_threads(go_on, *[hold] * 10)
