@@ -15,7 +15,7 @@ from psycopg.errors import QueryCanceled
 from graph.extraction import FUNCTIONAL, MUTUAL
 from graph.models import Merge, Relation
 from graph.names import likeness, normal, sounds
-from memos_project.db import fetch_prepared, send_prepared, tenant_scope
+from memos_project.db import fetch_prepared, read_scope, send_prepared, tenant_scope
 from memos_project.errors import NotFound, Unavailable
 
 # Whoever is married is so to one at a time, whichever of the two is named first; ``sql/projection.sql`` names them too.
@@ -105,7 +105,7 @@ def answering(tenant_id: UUID, advice: str = "Ask for less.") -> Iterator[None]:
     """A transaction of the tenant in which no statement takes longer than a question to the graph may."""
     most = {"statement_timeout": str(max(1, int(1000 * settings.MEMOS_GRAPH_TIMEOUT)))}
     try:
-        with tenant_scope(tenant_id, settings=most, pipelined=True):
+        with read_scope(tenant_id, settings=most):
             yield
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
@@ -405,7 +405,7 @@ class Name:
 
 def names_of(tenant_id: UUID, entity_id: UUID) -> list[Name]:
     params = {"tenant": tenant_id, "entity": entity_id, "before": BEFORE, "length": EXCERPT}
-    with tenant_scope(tenant_id, pipelined=True):
+    with read_scope(tenant_id):
         return [Name(*row) for row in fetch_prepared(NAMES, params)]
 
 
@@ -436,7 +436,7 @@ def speaking_of(tenant_id: UUID, entity_id: UUID, *, limit: int = 10) -> list[Sp
         "length": EXCERPT,
         "limit": limit,
     }
-    with tenant_scope(tenant_id, pipelined=True):
+    with read_scope(tenant_id):
         return [Speaking(*row) for row in fetch_prepared(SPEAKING, params)]
 
 

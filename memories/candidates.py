@@ -166,7 +166,7 @@ PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan"}
 def find_by_words[T](search: Search, meanwhile: Callable[[], T]) -> tuple[Search, Words, T]:
     """What the words find, in the tenant scope that is open, and the search as it goes on.
 
-    ``meanwhile`` is called, and its answer returned, while the database looks; the scope must be ``pipelined``
+    ``meanwhile`` is called, and its answer returned, while the database looks; the scope must be a ``read_scope``
     for that. A conversation is small: its rows are listed, unless there are too many of them.
     """
     by_words = _no_words if search.profile.mode == "vector" else _ask_words

@@ -50,7 +50,7 @@ from memories.ranking import (
 )
 from memories.scopes import SearchScope, scope_of
 from memories.vectors import IndexedModel, IndexUnavailable, Neighbour, Scope, vector_index
-from memos_project.db import fetch_prepared, tenant_scope
+from memos_project.db import fetch_prepared, read_scope
 from memos_project.errors import InvalidInput, NotFound
 from memos_project.later import later
 from memos_project.tenancy.callers import TenantInfo
@@ -155,7 +155,7 @@ def _search(
         dimensions=model.spec.dimensions,
         wanted=query.top_k,
     )
-    with tenant_scope(tenant.id, settings=candidates.PLANNED_ONCE, pipelined=True):
+    with read_scope(tenant.id, settings=candidates.PLANNED_ONCE):
         with _timed("words"):
             search, words, (embedded, neighbours) = candidates.find_by_words(
                 search, lambda: vectors or ask_vectors()
@@ -370,7 +370,7 @@ def list_memories(tenant_id: UUID, filters: Filters, *, before: UUID | None, lim
         conditions.append("m.id < %(before)s")
     sql = f"{MEMENTO} WHERE {' AND '.join(conditions)} ORDER BY m.id DESC LIMIT %(limit)s"
     params = {"tenant": tenant_id, "before": before, "limit": limit, **candidates.filter_params(filters)}
-    with tenant_scope(tenant_id):
+    with read_scope(tenant_id):
         return [Memento(*row) for row in fetch_prepared(sql, params)]
 
 
@@ -381,7 +381,7 @@ def list_turns(tenant_id: UUID, conversation_id: UUID, *, after: int, limit: int
         " ORDER BY m.turn LIMIT %(limit)s"
     )
     params = {"tenant": tenant_id, "conversation": conversation_id, "after": after, "limit": limit}
-    with tenant_scope(tenant_id):
+    with read_scope(tenant_id):
         return [Memento(*row) for row in fetch_prepared(sql, params)]
 
 
@@ -409,7 +409,7 @@ ORDER BY c.id DESC
 
 def _threads(tenant_id: UUID, *conditions: str, limit: int, **params: Any) -> list[Thread]:
     sql = THREADS.format(conditions=" AND ".join(("c.tenant_id = %(tenant)s", *conditions)))
-    with tenant_scope(tenant_id):
+    with read_scope(tenant_id):
         return [Thread(*row) for row in fetch_prepared(sql, {"tenant": tenant_id, "limit": limit, **params})]
 
 

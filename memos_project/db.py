@@ -111,16 +111,40 @@ def tenant_scope(
             set_locally({TENANT_SETTING: str(outer or "")}, using=using)
 
 
+@contextmanager
+def read_scope(
+    tenant_id: UUID, *, using: str = "default", settings: Mapping[str, str] | None = None
+) -> Iterator[None]:
+    """A pipelined ``tenant_scope`` for reading alone, two round trips cheaper.
+
+    What a connection in pipeline mode sends up to its end is one transaction, without BEGIN and COMMIT. Within a
+    transaction that is open already it is part of that one; no other scope can be opened in it.
+    """
+    connection = connections[using]
+    if connection.in_atomic_block:
+        with tenant_scope(tenant_id, using=using, settings=settings, pipelined=True):
+            yield
+        return
+    with _pipeline(connection):
+        set_locally({TENANT_SETTING: str(tenant_id), **(settings or {})}, using=using)
+        token = current_tenant.set(tenant_id)
+        try:
+            yield
+        finally:
+            current_tenant.reset(token)
+
+
 def set_locally(values: Mapping[str, str], *, using: str = "default") -> None:
     """Settings that hold for the rest of the transaction."""
     calls = ", ".join("set_config(%s, %s, true)" for _ in values)
-    with connections[using].cursor() as cursor:
-        cursor.execute(f"SELECT {calls}", [part for pair in values.items() for part in pair])
+    send_prepared(f"SELECT {calls}", [part for pair in values.items() for part in pair], using=using)
 
 
 @contextmanager
 def _pipeline(connection: Any) -> Iterator[None]:
     connection.ensure_connection()
+    if connection.connection.info.pipeline_status and not connection.in_atomic_block:
+        raise RuntimeError("A scope cannot be opened in a read scope: it would end its transaction.")
     with connection.wrap_database_errors, connection.connection.pipeline():
         yield
 

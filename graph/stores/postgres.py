@@ -25,7 +25,7 @@ from graph.stores.base import (
     Way,
 )
 from graph.stores.walking import Deadline, Step
-from memos_project.db import fetch_prepared, send_prepared, tenant_scope
+from memos_project.db import fetch_prepared, read_scope, send_prepared
 from memos_project.errors import NotFound
 
 # A relation holds if it has begun, has not ended, is still known, and nothing known ends it: see ``queries.ENDED``.
@@ -180,7 +180,7 @@ def _searching(tenant_id: UUID, *, field: str = "depth") -> Iterator[Deadline]:
         "plan_cache_mode": "force_generic_plan",
     }
     try:
-        with tenant_scope(tenant_id, settings=limits, pipelined=True):
+        with read_scope(tenant_id, settings=limits):
             yield deadline
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):

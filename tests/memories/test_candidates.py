@@ -22,7 +22,7 @@ from memories.candidates import (
 from memories.found import Words, found_in
 from memories.ranking import DEFAULT_PROFILE
 from memories.scopes import SearchScope, exact_limit, scope_of
-from memos_project.db import tenant_scope
+from memos_project.db import read_scope
 from tests.factories import new_memory
 
 FULL = Filters(
@@ -89,7 +89,7 @@ class TestStatement:
                 tenant, large=large, filters=filters, profile=replace(DEFAULT_PROFILE, mode=mode),
                 vector=np.full(384, 1 / 384**0.5, np.float32) if vector else None,
             )  # fmt: skip
-            with tenant_scope(tenant.id, pipelined=True):
+            with read_scope(tenant.id):
                 search, words, answer = candidates.find_by_words(search, lambda: "meanwhile")
                 found = candidates.find(search, words)
             assert answer == "meanwhile"
@@ -109,7 +109,7 @@ class TestLinked:
             indexed()
             reading.drain(tenant.id)
             search = search_of(tenant, **{"vector": self.VECTOR, **fields})
-            with tenant_scope(tenant.id, pipelined=True):
+            with read_scope(tenant.id):
                 search, words, _ = candidates.find_by_words(search, lambda: None)
                 found = candidates.find(replace(search, vector=None), words)
                 return candidates.linked(search, found, best, most=most).ids[len(found.ids) :]
@@ -173,7 +173,7 @@ class TestLinked:
         [best, _] = remember("Oslo in May.", "Oslo in June.")
         indexed()
         search = search_of(tenant, vector=self.VECTOR)
-        with tenant_scope(tenant.id, pipelined=True):
+        with read_scope(tenant.id):
             found = found_in([], Words())
             assert candidates.linked(search, found, [best], most=8) is found
 

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
-from django.db import Error, IntegrityError, ProgrammingError, connection, transaction
+from django.db import Error, IntegrityError, OperationalError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
 from graph import indexing as graph_indexing
@@ -25,7 +25,7 @@ from memories.models import (
     TextStatistics,
 )
 from memories.working import llm_cache
-from memos_project.db import current_tenant, tenant_scope
+from memos_project.db import current_tenant, read_scope, tenant_scope
 from memos_project.tenancy.idempotency import answer_once
 from memos_project.tenancy.services import issue_key
 from tests.factories import make_key, saying, statement
@@ -159,6 +159,64 @@ class TestPooledConnections:
 
         with ThreadPoolExecutor(8) as pool:
             assert all(pool.map(look, range(200)))
+
+
+@pytest.mark.django_db(transaction=True)
+class TestReadScope:
+    """Without BEGIN and COMMIT, and still one transaction of one tenant."""
+
+    def test_a_tenant_sees_its_rows_as_of_one_transaction(self, tenant, other_tenant, both):
+        for each, expected in ((tenant, ["ours"]), (other_tenant, ["theirs"])):
+            with read_scope(each.id):
+                assert contents() == expected
+                assert current_tenant.get() == each.id
+                [begun] = fetch("SELECT now()")
+                fetch("SELECT pg_sleep(0.01)")
+                assert fetch("SELECT now()") == [begun]
+            assert current_tenant.get() is None
+
+    def test_nothing_of_it_is_left_on_the_connection(self, tenant, both):
+        with read_scope(tenant.id, settings={"enable_sort": "off"}):
+            assert contents() == ["ours"]
+            assert fetch("SHOW enable_sort") == [("off",)]
+        assert fetch(SETTING) in ([(None,)], [("",)])
+        assert fetch("SHOW enable_sort") == [("on",)]
+        assert contents() == []
+
+    def test_an_error_leaves_nothing_behind_either(self, tenant, both):
+        with pytest.raises(ProgrammingError), read_scope(tenant.id):
+            fetch("SELECT nothing FROM nowhere")
+        assert contents() == []
+        with pytest.raises(ZeroDivisionError), read_scope(tenant.id):
+            raise ZeroDivisionError
+        assert contents() == []
+        with read_scope(tenant.id):
+            assert contents() == ["ours"]
+
+    def test_a_statement_that_takes_too_long_is_ended(self, tenant):
+        with (
+            pytest.raises(OperationalError, match="timeout"),
+            read_scope(tenant.id, settings={"statement_timeout": "50"}),
+        ):
+            fetch("SELECT pg_sleep(5)")
+        assert fetch("SHOW statement_timeout") == [("0",)]
+
+    def test_within_a_transaction_it_is_part_of_it(self, tenant, other_tenant, remember):
+        with transaction.atomic(), tenant_scope(tenant.id):
+            remember("ours")
+            with read_scope(other_tenant.id):
+                assert contents() == []
+            with read_scope(tenant.id):
+                assert contents() == ["ours"]
+            assert contents() == ["ours"]
+
+    @pytest.mark.parametrize("scope", [read_scope, tenant_scope])
+    def test_no_other_scope_ends_it_unnoticed(self, scope, tenant, both):
+        with read_scope(tenant.id):
+            with pytest.raises((RuntimeError, ProgrammingError)), scope(tenant.id):
+                pass
+            assert contents() == ["ours"]
+        assert contents() == []
 
 
 # Statements with no filter at all, or only such as a careless query would have, in every form that reads or changes.

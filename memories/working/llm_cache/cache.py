@@ -22,7 +22,7 @@ from memories.working.llm_cache import prompts
 from memories.working.llm_cache.requests import Request
 from memories.working.store import jittered, key_of, read, run, writing
 from memories.working.waiting import place
-from memos_project.db import fetch_prepared, tenant_scope
+from memos_project.db import fetch_prepared, read_scope
 from memos_project.encoding import to_json
 from memos_project.errors import Conflict, InvalidInput
 from memos_project.later import later
@@ -359,7 +359,7 @@ def _cited(tenant_id: UUID, memory_ids: Sequence[UUID]) -> dict[UUID, tuple[int,
     """The versions of those that are there and live, and since when they are these."""
     if not memory_ids:
         return {}
-    with tenant_scope(tenant_id, pipelined=True):
+    with read_scope(tenant_id):
         rows = fetch_prepared(VERSIONS, {"tenant": tenant_id, "ids": list(memory_ids)})
     return {memory_id: (version, since) for memory_id, version, since in rows}
 

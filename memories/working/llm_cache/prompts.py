@@ -18,7 +18,7 @@ from pgvector import HalfVector
 
 from memories.models import CachedPrompt
 from memories.vectors import Vector
-from memos_project.db import fetch_prepared, tenant_scope
+from memos_project.db import fetch_prepared, read_scope, tenant_scope
 from memos_project.tenancy.models import Tenant
 
 # Up to so many prompts of a scope are compared one by one; more are searched through the HNSW index.
@@ -113,7 +113,7 @@ def _size(tenant_id: UUID, scope: UUID) -> int:
     known = _sizes.get((tenant_id, scope))
     if known and time.monotonic() - known[0] < SIZE_SECONDS:
         return known[1]
-    with tenant_scope(tenant_id, pipelined=True):
+    with read_scope(tenant_id):
         [(size,)] = fetch_prepared(SIZE, {"tenant": tenant_id, "scope": scope, "limit": FEW + 1})
     with _lock:
         if len(_sizes) >= SIZES_KEPT:
