@@ -28,8 +28,10 @@ from memos_project.db import fetch_prepared, send_prepared, set_locally
 
 SQL = Path(__file__).parent / "sql" / "recall"
 
-# How many of each list are looked at, from how many of the best the turns around are fetched, and how far.
-CANDIDATES = 32
+# How many of each list are looked at, more where a second stage sorts them; from how many of the best the turns around
+# are fetched, and how far.
+CANDIDATES = 24
+RERANKED = 64
 SEEDS = 8
 REACH = 1
 # From how many of the best the graph is asked for more, how many mentions make a thing too common to link memories, how
@@ -131,6 +133,8 @@ class Search:
     neighbours: Sequence[Neighbour] | None = None
     """The nearest memories as an index outside of the database found them."""
     wanted: int = 10
+    rerank: bool = True
+    """Whether a second stage follows."""
     by_name: bool = False
     """Whether the filters are so narrow that their rows are listed first."""
 
@@ -139,6 +143,14 @@ class Search:
         """What a memory must fulfil. Notes that consolidation made are found by who asks for their kind or tier."""
         asked = self.filters.kinds or self.filters.tiers
         return (LIVE, *(() if asked else (FIRST_HAND,)), *conditions(self.filters))
+
+    @property
+    def candidates(self) -> int:
+        """How many of each list to look at: doubled until it is twice what is wanted, so that statements are few."""
+        candidates = RERANKED if self.rerank else CANDIDATES
+        while candidates < 2 * self.wanted:
+            candidates *= 2
+        return candidates
 
     @property
     def narrowed(self) -> bool:
@@ -228,7 +240,7 @@ def _ask_words(search: Search) -> Callable[[], Words]:
         way=search.way,
         scoped=search.filters.user_id is not None,
         conditions=search.conditions,
-        candidates=_enough(search.wanted),
+        candidates=search.candidates,
     )
     k1, b = saturation(search.profile, TYPICAL_LENGTH)
     params = {
@@ -251,7 +263,7 @@ def _pool(search: Search, words: Words) -> Found:
         conditions=search.conditions,
         model_id=search.model_id,
         dimensions=search.dimensions,
-        candidates=_enough(search.wanted),
+        candidates=search.candidates,
         seeds=SEEDS if search.profile.mode == "hybrid" else 0,
     )
     params: dict[str, Any] = {
@@ -269,14 +281,6 @@ def _pool(search: Search, words: Words) -> Found:
     large = search.vector_way == "large"
     set_locally({**(HNSW_SETTINGS if large else {}), "enable_sort": "off" if large else "on"})
     return found_in(fetch_prepared(sql, params), words)
-
-
-def _enough(wanted: int) -> int:
-    """How many of each list to look at: doubled until it is twice what is wanted, so that statements are few."""
-    candidates = CANDIDATES
-    while candidates < 2 * wanted:
-        candidates *= 2
-    return candidates
 
 
 @cache

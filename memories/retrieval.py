@@ -139,11 +139,6 @@ def _search(
     tenant: TenantInfo, query: Query, profile: Profile, model: ActiveModel, scope: SearchScope
 ) -> Recall:
     question = read_question(query.text, scope.speakers)
-    degraded: list[str] = []
-    ask_vectors = partial(_vectors, tenant.id, query, scope, profile, model, degraded)
-    # No connection to the database waits for another service.
-    elsewhere = embedder_class(model.spec).is_remote or not vector_index().in_database
-    vectors = ask_vectors() if elsewhere else None
     search = Search(
         tenant_id=tenant.id,
         language=tenant.language,
@@ -154,7 +149,13 @@ def _search(
         model_id=model.id,
         dimensions=model.spec.dimensions,
         wanted=query.top_k,
+        rerank=query.rerank and profile.mode == "hybrid",
     )
+    degraded: list[str] = []
+    ask_vectors = partial(_vectors, search, model, degraded)
+    # No connection to the database waits for another service.
+    elsewhere = embedder_class(model.spec).is_remote or not vector_index().in_database
+    vectors = ask_vectors() if elsewhere else None
     with read_scope(tenant.id, settings=candidates.PLANNED_ONCE):
         with _timed("words"):
             search, words, (embedded, neighbours) = candidates.find_by_words(
@@ -164,7 +165,7 @@ def _search(
         with _timed("candidates"):
             found = candidates.find(search, words)
         with _timed("rank"):
-            found, ranking = _rank(query, question, search, found, embedded)
+            found, ranking = _rank(question, search, found, embedded)
             scores, order = _scored(found, ranking, profile)
         with _timed("hydrate"):
             hits = _hydrate(tenant.id, query, found, ranking, scores, order, profile)
@@ -172,19 +173,14 @@ def _search(
 
 
 def _vectors(
-    tenant_id: UUID,
-    query: Query,
-    scope: SearchScope,
-    profile: Profile,
-    model: ActiveModel,
-    degraded: list[str],
+    search: Search, model: ActiveModel, degraded: list[str]
 ) -> tuple[EmbeddedQuery | None, list[Neighbour] | None]:
     """The question's vectors, and the nearest memories where an index outside of the database names them."""
     with _timed("embed"):
-        embedded = _embed(model, dense_text(query.text, scope.speakers), profile)
-    if embedded is None and profile.mode != "text":
+        embedded = _embed(model, dense_text(search.text, search.scope.speakers), search.profile)
+    if embedded is None and search.profile.mode != "text":
         degraded.append("vectors")
-    return embedded, _nearest(tenant_id, model, embedded, query, scope, degraded)
+    return embedded, _nearest(search, model, embedded, degraded)
 
 
 def _embed(model: ActiveModel, text: str, profile: Profile) -> EmbeddedQuery | None:
@@ -203,12 +199,7 @@ def _embed(model: ActiveModel, text: str, profile: Profile) -> EmbeddedQuery | N
 
 
 def _nearest(
-    tenant_id: UUID,
-    model: ActiveModel,
-    embedded: EmbeddedQuery | None,
-    query: Query,
-    scope: SearchScope,
-    degraded: list[str],
+    search: Search, model: ActiveModel, embedded: EmbeddedQuery | None, degraded: list[str]
 ) -> list[Neighbour] | None:
     """Ask an index outside of the database; None where the database searches by itself.
 
@@ -217,8 +208,8 @@ def _nearest(
     index = vector_index()
     if embedded is None or index.in_database:
         return None
-    filters = query.filters
-    if filters.metadata and not scope.is_large:
+    filters = search.filters
+    if filters.metadata and not search.scope.is_large:
         return None  # no index outside knows metadata; a small scope is searched exactly
     narrowed = Scope(
         user_id=filters.user_id,
@@ -230,29 +221,24 @@ def _nearest(
         since=filters.since,
         until=filters.until,
     )
-    limit = max(candidates.CANDIDATES, 2 * query.top_k)
     try:
         with _timed("vector index"):
-            return index.nearest(tenant_id, model.indexed, embedded.vector, limit=limit, scope=narrowed)
+            return index.nearest(
+                search.tenant_id, model.indexed, embedded.vector, limit=search.candidates, scope=narrowed
+            )
     except IndexUnavailable as error:
         log.warning("searched without the vector index", error=str(error))
         degraded.append("vectors")
-        return [] if scope.is_large else None
+        return [] if search.scope.is_large else None
 
 
 def _rank(
-    query: Query, question: Question, search: Search, found: Found, embedded: EmbeddedQuery | None
+    question: Question, search: Search, found: Found, embedded: EmbeddedQuery | None
 ) -> tuple[Found, Ranking]:
     """The candidates, with those that the graph adds, and their ranking."""
     profile = search.profile
     first = first_stage(question, found.columns, found.scope, profile)
-    if (
-        not query.rerank
-        or profile.mode != "hybrid"
-        or embedded is None
-        or embedded.tokens is None
-        or not found.ids
-    ):
+    if not search.rerank or embedded is None or embedded.tokens is None or not found.ids:
         return found, first
     best = [found.ids[row] for row in first.order[: candidates.BEST]]
     linked = candidates.linked(search, found, best, most=most_linked(found.scope, profile))

@@ -59,6 +59,13 @@ class TestFilters:
         assert conditions(Filters(user_id="", kinds=[], tags=[], metadata={})) == [CONDITIONS["user_id"]]
 
 
+@pytest.mark.parametrize(
+    ("wanted", "rerank", "candidates"), [(12, False, 24), (13, False, 48), (1, True, 64), (32, True, 64), (33, True, 128)]
+)  # fmt: skip
+def test_a_second_stage_sorts_more_candidates(tenant, wanted, rerank, candidates):
+    assert search_of(tenant, wanted=wanted, rerank=rerank).candidates == candidates
+
+
 class TestStatement:
     SHARED: ClassVar = {"scoped": True, "conditions": tuple(conditions(FULL)), "candidates": 100}
     OF_POOL: ClassVar = {"model_id": 1, "dimensions": 384, "seeds": 20}

@@ -355,7 +355,7 @@ class TestGraph:
         return read
 
     def test_what_speaks_of_the_same_is_found_too(self, ask, remember, read, tenant, monkeypatch):
-        monkeypatch.setattr(candidates, "CANDIDATES", 1)
+        monkeypatch.setattr(candidates, "RERANKED", 1)
         # Of one conversation, but not neighbours.
         turns = (
             "Nina paints her garden in Oslo.",
