@@ -28,8 +28,8 @@ from memos_project.db import fetch_prepared, send_prepared, set_locally
 
 SQL = Path(__file__).parent / "sql" / "recall"
 
-# How many of each list are looked at, more where a second stage sorts them; from how many of the best the turns around
-# are fetched, and how far.
+# How many of each list are looked at, more where a second stage chooses from them; from how many of the best the turns
+# around are fetched, and how far.
 CANDIDATES = 24
 RERANKED = 64
 SEEDS = 8

@@ -149,7 +149,10 @@ def _search(
         model_id=model.id,
         dimensions=model.spec.dimensions,
         wanted=query.top_k,
-        rerank=query.rerank and profile.mode == "hybrid",
+        rerank=query.rerank
+        and profile.mode == "hybrid"
+        and profile.late_depth > 0
+        and model.spec.token_dimensions > 0,
     )
     degraded: list[str] = []
     ask_vectors = partial(_vectors, search, model, degraded)

@@ -1,7 +1,7 @@
 """What the database layer adds to Django: tenants kept apart by PostgreSQL, ids made by it, prepared statements."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -96,11 +96,8 @@ def tenant_scope(
     nested = connection.in_atomic_block
     outer = current_tenant.get()
     with transaction.atomic(using=using, durable=durable):
-        with ExitStack() as pipeline:
-            pipeline.enter_context(_pipeline(connection))
+        with _pipeline(connection) if pipelined else nullcontext():
             set_locally({TENANT_SETTING: str(tenant_id), **(settings or {})}, using=using)
-            if not pipelined:
-                pipeline.close()  # BEGIN and the setting went together
             token = current_tenant.set(tenant_id)
             try:
                 yield
@@ -117,21 +114,27 @@ def read_scope(
 ) -> Iterator[None]:
     """A pipelined ``tenant_scope`` for reading alone, two round trips cheaper.
 
-    What a connection in pipeline mode sends up to its end is one transaction, without BEGIN and COMMIT. Within a
-    transaction that is open already it is part of that one; no other scope can be opened in it.
+    What a connection in pipeline mode sends up to its end is one transaction, without BEGIN and COMMIT; whoever writes
+    in it is refused. Within a transaction that is open already it is part of that one. No transaction and no other read
+    scope can begin in it: they would end its own, and with it the tenant.
     """
     connection = connections[using]
     if connection.in_atomic_block:
         with tenant_scope(tenant_id, using=using, settings=settings, pipelined=True):
             yield
         return
-    with _pipeline(connection):
-        set_locally({TENANT_SETTING: str(tenant_id), **(settings or {})}, using=using)
-        token = current_tenant.set(tenant_id)
-        try:
-            yield
-        finally:
-            current_tenant.reset(token)
+    local = {TENANT_SETTING: str(tenant_id), "transaction_read_only": "on", **(settings or {})}
+    try:
+        with _pipeline(connection):
+            set_locally(local, using=using)
+            token = current_tenant.set(tenant_id)
+            try:
+                yield
+            finally:
+                current_tenant.reset(token)
+    finally:
+        if connection.connection is not None and connection.connection.closed:
+            connection.close()  # a lost connection: whoever goes on takes another
 
 
 def set_locally(values: Mapping[str, str], *, using: str = "default") -> None:
@@ -143,8 +146,8 @@ def set_locally(values: Mapping[str, str], *, using: str = "default") -> None:
 @contextmanager
 def _pipeline(connection: Any) -> Iterator[None]:
     connection.ensure_connection()
-    if connection.connection.info.pipeline_status and not connection.in_atomic_block:
-        raise RuntimeError("A scope cannot be opened in a read scope: it would end its transaction.")
+    if connection.is_pipelined and not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("A read scope cannot be opened in another.")
     with connection.wrap_database_errors, connection.connection.pipeline():
         yield
 
@@ -169,7 +172,7 @@ def send_prepared(
 ) -> Callable[[], list[tuple[Any, ...]]]:
     """Run one prepared statement; what is returned gives all its rows, once.
 
-    In a ``pipelined`` scope the database works on it while the caller does something else.
+    In a pipelined scope or a ``read_scope`` the database works on it while the caller does something else.
     """
     connection = connections[using]
     connection.ensure_connection()

@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from memos_project.db import fetch_prepared
 from memos_project.local.postgres import SUPERUSER
 from memos_project.postgresql import base
 from memos_project.postgresql.base import _has_ended
@@ -64,3 +66,10 @@ def test_nor_by_another_thread():
 def test_a_connection_that_lives_has_not_ended():
     connection.ensure_connection()
     assert not _has_ended(connection.connection)
+
+
+@pytest.mark.django_db
+def test_a_prepared_statement_is_logged_as_it_was_asked():
+    with CaptureQueriesContext(connection) as asked:
+        assert fetch_prepared("SELECT %s::int", [1]) == [(1,)]
+    assert [each["sql"] for each in asked] == ["SELECT %s::int"]

@@ -210,13 +210,36 @@ class TestReadScope:
                 assert contents() == ["ours"]
             assert contents() == ["ours"]
 
-    @pytest.mark.parametrize("scope", [read_scope, tenant_scope])
-    def test_no_other_scope_ends_it_unnoticed(self, scope, tenant, both):
+    @pytest.mark.parametrize("begin", [read_scope, tenant_scope, lambda _: transaction.atomic()])
+    def test_nothing_that_would_end_it_can_begin_in_it(self, begin, tenant, both):
         with read_scope(tenant.id):
-            with pytest.raises((RuntimeError, ProgrammingError)), scope(tenant.id):
-                pass
-            assert contents() == ["ours"]
+            for _ in range(2):
+                with pytest.raises(transaction.TransactionManagementError), begin(tenant.id):
+                    pass
+                assert contents() == ["ours"]
         assert contents() == []
+
+    def test_whoever_goes_on_after_an_error_is_told_so_and_does_not_find_nothing(self, tenant, both):
+        def go_on():
+            with read_scope(tenant.id):
+                with pytest.raises(ProgrammingError):
+                    fetch("SELECT nothing FROM nowhere")
+                contents()
+
+        with pytest.raises(OperationalError, match="aborted"):
+            go_on()
+
+    def test_it_reads_alone(self, tenant):
+        with pytest.raises(Error, match="read-only"), read_scope(tenant.id):
+            Conversation.objects.bulk_create([Conversation(tenant_id=tenant.id, key="written")])
+        with pytest.raises(Error, match="read-only"), read_scope(tenant.id):
+            run("DELETE FROM memories_memory")
+
+    def test_a_lost_connection_is_another_one_the_next_time(self, tenant, both):
+        with pytest.raises(OperationalError), read_scope(tenant.id):
+            fetch("SELECT pg_terminate_backend(pg_backend_pid())")
+        with read_scope(tenant.id):
+            assert contents() == ["ours"]
 
 
 # Statements with no filter at all, or only such as a careless query would have, in every form that reads or changes.
