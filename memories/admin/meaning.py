@@ -29,6 +29,7 @@ MOST_HITS = 50
 SIGNALS = {
     "late": "words matched by meaning",
     "late_window": "the same, in the next turn",
+    "alike": "like the best of them",
     "dense": "meaning of the whole",
     "lexical": "words",
     "window": "words, with the turns around",
@@ -37,6 +38,7 @@ SIGNALS = {
     "answers": "answers the turn before",
     "speaker": "said by the one named",
     "date": "at the time named",
+    "names": "names somebody or something",
     "own_words": "the user's own words",
     "length": "length",
     "asks": "only asks",

@@ -1,9 +1,13 @@
 """What curators and viewers see and may do, through the pages themselves."""
 
+from dataclasses import fields
+from pathlib import Path
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.contrib.staticfiles import finders
 from django.db import connection
 from django.forms import BooleanField
 from django.test import Client
@@ -13,6 +17,7 @@ from django.utils import timezone
 from memories import reading, retrieval, services
 from memories.admin import meaning
 from memories.models import AuditEntry, EmbeddingModel, IndexJob, Memory, MemoryVersion
+from memories.ranking.profile import Content, Structure
 from memos_project.db import tenant_scope
 from memos_project.tenancy.models import Tenant
 
@@ -400,6 +405,12 @@ class TestMeaning:
         assert sum(part.width for part in first.score) == pytest.approx(100 * first.hit.score, abs=0.1)
         assert all(part.start >= 0 and part.start + part.width <= 100.01 for part in first.signals)
         assert 'class="part-similarity"' in answer.content.decode()
+
+    def test_every_signal_has_a_name_and_a_colour(self):
+        signals = {each.name for weights in (Content, Structure) for each in fields(weights)}
+        assert {*meaning.SIGNALS} == signals
+        style = Path(finders.find("memories/admin.css")).read_text()
+        assert [name for name in sorted(signals) if f".signal-{name} {{" not in style] == []
 
     def test_says_when_it_is_degraded(self, curator, tenant, remember):
         remember("Ann likes tea.")
