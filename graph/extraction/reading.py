@@ -66,6 +66,12 @@ _NO_OBJECTS = word_set("kinds sorts types lots couple called named going getting
 _GOES_ON = re.compile(
     rf" (?:{ANY}|to|on|about|at|for|with|into|up|out|down|it|them|you|your|his|her|their|the|a|an|my|new)\b|\s{ANY}"
 )
+_MEANT_BY_IT = {"organisation", "product", "thing", "event"}
+# Before an event it says when something was: "before Christmas it cost 20 euros" is not what Christmas cost.
+_WHEN = re.compile(
+    r"\b(?:before|after|since|until|till|by|at|on|over|during|around|for|last|this|next|every|past)(?: the)? $",
+    re.IGNORECASE,
+)
 _COLLECTIVE = word_set(
     "club team association band choir group union society orchestra party league committee board council gym guild"
 )
@@ -100,11 +106,22 @@ class Reader:
         self._remember(clause)
 
     def _remember(self, clause: Clause) -> None:
-        for each in clause.mentions:
+        people, things = self._spoken_of(clause, len(clause.text))
+        self._people += people
+        self._things += things
+
+    def _spoken_of(self, clause: Clause, end: int) -> tuple[list[str], list[str]]:
+        """The people and the things that a clause names before a place, as "he" and "it" may mean them."""
+        people: list[str] = []
+        things: list[str] = []
+        for each, place in zip(clause.mentions, clause.places, strict=True):
+            if place >= end:
+                continue
             if each.kind == "person" and each.name != self._speaker:
-                self._people.append(each.name)
-            elif each.kind in {"organisation", "product", "thing", "event"}:
-                self._things.append(each.name)
+                people.append(each.name)
+            elif each.kind in _MEANT_BY_IT and not (each.kind == "event" and _WHEN.search(clause.text, max(0, place - 12), place)):
+                things.append(each.name)
+        return people, things
 
     def _say(
         self,
@@ -324,12 +341,8 @@ class Reader:
 
     def _pronoun(self, clause: Clause, word: str, at: int) -> str:
         """Whom or what "he", "she" or "it" means: the one spoken of last, in this clause or before."""
-        people, things = list(self._people), list(self._things)
-        for each, place in zip(clause.mentions, clause.places, strict=True):
-            if place < at and each.kind == "person" and each.name != self._speaker:
-                people.append(each.name)
-            elif place < at and each.kind in {"organisation", "product", "thing", "event"}:
-                things.append(each.name)
+        here = self._spoken_of(clause, at)
+        people, things = self._people + here[0], self._things + here[1]
         if word == "it":
             return things[-1] if things else ""
         return people[-1] if people else things[-1] if things else ""

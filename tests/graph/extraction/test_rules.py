@@ -294,6 +294,20 @@ class TestStatements:
         named, guessed = read("Tom works at IBM. He lives in Rome.").statements
         assert guessed.confidence < named.confidence
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "Before Christmas Carla failed a new course, even though it cost 1592 euros.",
+            "We bought a sofa for Christmas. It cost 900 euros.",
+            "Last Thanksgiving I bought a drone. It cost 900 euros.",
+        ],
+    )
+    def test_it_is_not_the_event_that_says_when(self, said, text):
+        assert not {each for each in said(text) if each[1] == "costs"}
+
+    def test_it_may_be_an_event_that_is_spoken_of(self, said):
+        assert ("Christmas", "costs", "900 euros") in said("We loved Christmas. It cost 900 euros.")
+
     def test_what_is_said_of_is_a_mention_of_its_own(self, read):
         assert [(each.text, each.kind) for each in read("I like green tea.").mentions][-1] == (
             "green tea",
