@@ -119,7 +119,9 @@ class Reader:
                 continue
             if each.kind == "person" and each.name != self._speaker:
                 people.append(each.name)
-            elif each.kind in _MEANT_BY_IT and not (each.kind == "event" and _WHEN.search(clause.text, max(0, place - 12), place)):
+            elif each.kind in _MEANT_BY_IT and not (
+                each.kind == "event" and _WHEN.search(clause.text, max(0, place - 12), place)
+            ):
                 things.append(each.name)
         return people, things
 

@@ -326,6 +326,20 @@ class TestSingleFlight:
         time.sleep(0.06)
         assert look(api)["compute"]
 
+    def test_only_who_has_the_lease_gives_it_back(self, tenant, settings):
+        settings.MEMOS_LLM_CACHE_LEASE_SECONDS = 0.05
+        request = Request("m", ASKED["messages"], {})
+        late = llm_cache.lookup(tenant, request)
+        time.sleep(0.06)
+        settings.MEMOS_LLM_CACHE_LEASE_SECONDS = 60
+        holder, waiting = (llm_cache.lookup(tenant, request) for _ in range(2))
+        assert [each.compute for each in (late, holder, waiting)] == [True, True, False]
+        llm_cache.release(tenant.id, late)
+        llm_cache.release(tenant.id, waiting)
+        assert not llm_cache.lookup(tenant, request).compute
+        llm_cache.release(tenant.id, holder)
+        assert llm_cache.lookup(tenant, request).compute
+
     def test_those_who_wait_get_the_answer(self, tenant):
         request = Request("m", ASKED["messages"], {})
         assert llm_cache.lookup(tenant, request).compute

@@ -85,7 +85,9 @@ class CompletionsView(TenantView):
                 raise Unavailable(
                     "Somebody else asks the same just now, and too many wait: try again in a moment."
                 )
-        keep: Keep = partial(_keep, tenant, asked) if mode != "off" else _keep_nothing
+            keep: Keep = partial(_keep, tenant, asked, found)
+        else:
+            keep = _keep_nothing
         return _streamed(body, keep) if data.get("stream") else _whole(body, keep)
 
 
@@ -165,11 +167,13 @@ def _completion(answer: bytes | str) -> dict[str, Any] | None:
     return said if isinstance(said, dict) and "choices" in said else None
 
 
-def _keep(tenant: TenantInfo, asked: llm_cache.Request, answer: dict[str, Any] | None) -> None:
+def _keep(
+    tenant: TenantInfo, asked: llm_cache.Request, found: llm_cache.Found, answer: dict[str, Any] | None
+) -> None:
     """Store an answer, or let somebody else compute it; what cannot be stored is answered all the same."""
     try:
         if answer is None:
-            llm_cache.release(tenant.id, asked)
+            llm_cache.release(tenant.id, found)
         else:
             llm_cache.put(tenant, asked, answer)
     except MemosError as error:

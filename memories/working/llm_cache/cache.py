@@ -168,7 +168,7 @@ def _lookup_once(
         return found
     _count(tenant.id, semantic=1, miss=-1, saved_tokens=alike.saved_tokens)
     if found.compute:
-        later(client().delete, _flight(tenant.id, found.key))  # nobody has to compute it
+        later(_release, tenant.id, found)  # nobody has to compute it
     return alike
 
 
@@ -263,10 +263,16 @@ def _used(tenant_id: UUID, key: str) -> None:
     client().zadd(_name(tenant_id, "used"), {key: int(1000 * time.time())}, xx=True)
 
 
-def release(tenant_id: UUID, request: Request) -> None:
-    """Nobody computes the answer to this request any more."""
-    with writing():
-        client().delete(_flight(tenant_id, request.key))
+def release(tenant_id: UUID, found: Found) -> None:
+    """Whoever was told to compute an answer does not any more; raises Unavailable with Redis down."""
+    if found.compute and not found.degraded:
+        with writing():
+            _release(tenant_id, found)
+
+
+def _release(tenant_id: UUID, found: Found) -> None:
+    taken = round(found.asked_at.timestamp() * 1_000_000) if found.asked_at else 0
+    run("llm_release", [_flight(tenant_id, found.key)], [taken])
 
 
 def drop(

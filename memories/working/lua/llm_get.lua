@@ -20,7 +20,7 @@ end
 if ARGV[2] == '0' then
     return {0, micros}
 end
-if redis.call('SET', flight, 1, 'NX', 'PX', ARGV[3]) then
+if redis.call('SET', flight, micros, 'NX', 'PX', ARGV[3]) then
     return {1, micros}
 end
 return {redis.call('PTTL', flight), micros}
