@@ -41,6 +41,7 @@ from memories.working.likeness.vocabulary import (
     PREPOSITIONS,
     PRESENT,
     SAME_PREPOSITIONS,
+    TO_OR_ING,
     WISHES,
 )
 
@@ -79,9 +80,12 @@ def _names(one: Prompt, other: Prompt) -> bool:
 
 
 def _lacks_name(one: Prompt, other: Prompt) -> bool:
-    """Whether a name of the other prompt is nowhere in this one, not even in small letters."""
-    known = {*one.spelt, *one.words, *one.stems, *one.content}
-    return any(known.isdisjoint((name, stem(name), canonical(stem(name)))) for name in other.names)
+    """Whether a name of the other prompt is nowhere in this one, not even in small letters.
+
+    A name has no inflection: Edwards is not Edward.
+    """
+    known = {*one.spelt, *one.words, *(canonical(word) for word in one.words)}
+    return any(known.isdisjoint((name, canonical(name))) for name in other.names)
 
 
 def _modality(one: Prompt, other: Prompt) -> bool:
@@ -249,6 +253,22 @@ def _preposition(one: Prompt, other: Prompt) -> bool:
     )
 
 
+def _complement(one: Prompt, other: Prompt) -> bool:
+    """Whether one stops to do what the other stops doing."""
+    mine, its = dict(_complements(one)), dict(_complements(other))
+    return any(its.get(done, form) != form for done, form in mine.items())
+
+
+def _complements(prompt: Prompt) -> Iterator[tuple[str, str]]:
+    """What is done after each verb that may be followed by "to do" and "doing", and in which form."""
+    words, stems = (*prompt.words, "", ""), (*prompt.stems, "", "")
+    for place, root in enumerate(prompt.stems):
+        if root in TO_OR_ING and words[place + 1] == "to":
+            yield stems[place + 2], "to"
+        elif root in TO_OR_ING and words[place + 1].endswith("ing"):
+            yield stems[place + 1], "ing"
+
+
 def _words(one: Prompt, other: Prompt) -> bool:
     """Whether other words stand in the same place, after or before the same word."""
     mine, its = {*one.content} - {*other.content}, {*other.content} - {*one.content}
@@ -310,6 +330,7 @@ GUARDS: dict[str, Callable[[Prompt, Prompt], bool]] = {
     "scope": _scope,
     "words": _words,
     "preposition": _preposition,
+    "complement": _complement,
 }
 # These look at prompts of the same words too.
 WRITING_GUARDS: dict[str, Callable[[Prompt, Prompt], bool]] = {

@@ -169,6 +169,8 @@ WISHES = _words("need want would")
 
 # These say something of the next word.
 FOCUSING = _words("only even too")
+# "I stopped to smoke" is not "I stopped smoking".
+TO_OR_ING = frozenset(map(stem, _words("stop stopped remember remembered forget forgot forgotten regret regretted try tried mean meant")))
 PREPOSITIONS = _words("about at by for from in into of off on onto out through to toward towards with within upon")
 SAME_PREPOSITIONS = [
     {*pair}
