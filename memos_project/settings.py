@@ -125,6 +125,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A web request must not wait for a broker that is down: the sweep will find the row.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 1,
+    "connect_retries_timeout": 1,
     "socket_timeout": 5,
     "visibility_timeout": 120,
 }

@@ -10,6 +10,7 @@ from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse
 from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.utils import extend_schema
+from kombu.exceptions import KombuError
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -160,7 +161,7 @@ class AdminHealthView(TenantView):
 def _workers() -> int:
     try:
         return len(celery.control.ping(timeout=0.3) or ())
-    except (OSError, redis.RedisError, celery.connection_for_read().transport.connection_errors):  # type: ignore[misc]
+    except (OSError, redis.RedisError, KombuError):
         return 0
 
 

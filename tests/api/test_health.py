@@ -2,7 +2,16 @@ import pytest
 
 from memories import retrieval
 from memories.models import EmbeddingModel
+from memos_project.celery import app as celery
 from tests.factories import Api
+
+
+@pytest.fixture
+def broker_down(monkeypatch):
+    """Nothing answers where Celery's broker was."""
+    monkeypatch.setattr(celery.conf, "broker_url", "redis://127.0.0.1:1/0")
+    monkeypatch.setattr(celery, "_pool", None)
+    monkeypatch.setattr(celery.amqp, "_producer_pool", None)
 
 
 @pytest.mark.django_db
@@ -41,6 +50,10 @@ class TestAdminHealth:
             0,
             "hashed-words",
         )
+
+    def test_without_a_broker_there_are_no_workers(self, operator_api, redis_down, broker_down):
+        answer = operator_api.get("/v1/admin/health")
+        assert (answer.status, answer.body["status"], answer.body["workers"]) == (200, "degraded", 0)
 
     def test_nobody_else_does(self, api):
         assert api.get("/v1/admin/health").status == 403
