@@ -204,14 +204,26 @@ def _level(tenant_id: UUID, claims: Sequence[Claim]) -> int:
         memories = _read(tenant_id, memory_ids)
         models = list(EmbeddingModel.objects.exclude(state=EmbeddingModel.State.RETIRED))
         held = {model.pk: PgVectorIndex().held(tenant_id, model.indexed(), memory_ids) for model in models}
+    # The one that answers searches comes first, and waits for no other.
+    models.sort(key=lambda model: not model.is_active)
     index = vector_index()
-    made: list[tuple[EmbeddingModel, dict[UUID, Embedded]]] = []
+    ours: set[UUID] = set()
+    failures: list[Exception] = []
     for model in models:
         behind = [memory for memory in memories if held[model.pk].get(memory.pk) != memory.content_hash]
-        made.append((model, _embed(model, behind)))
-    ours = _write(tenant_id, claims, memories, made, finish=index.in_database)
+        try:
+            embedded = _embed(model, behind)
+        except Exception as error:
+            failures.append(error)
+            continue
+        finish = index.in_database and model is models[-1] and not failures
+        ours = _write(tenant_id, claims, memories, model, embedded, finish=finish)
     if not index.in_database:
         _project(tenant_id, memories, memory_ids, models, ours)
+    if failures:
+        # What may be done later decides what becomes of the job.
+        raise next((each for each in failures if isinstance(each, ProviderUnavailable)), failures[0])
+    if not index.in_database:
         _finish(tenant_id, claims)
     return len(ours)
 
@@ -259,20 +271,21 @@ def _write(
     tenant_id: UUID,
     claims: Sequence[Claim],
     memories: Sequence[Memory],
-    made: Iterable[tuple[EmbeddingModel, dict[UUID, Embedded]]],
+    model: EmbeddingModel,
+    embedded: dict[UUID, Embedded],
     *,
     finish: bool,
 ) -> set[UUID]:
-    """Store what was made for the memories that have not changed since; those changed come round again."""
+    """Store what a model made for the memories that have not changed since; those changed come round again."""
     claimed = {"tenant": tenant_id, "ids": [each.memory_id for each in claims]}
     with tenant_scope(tenant_id, pipelined=True):
         send_prepared(HOLD_MEMORIES, claimed)
         revisions = dict(fetch_prepared(HOLD_JOBS, claimed))
         ours = {each.memory_id for each in claims if revisions.get(each.memory_id) == each.revision}
-        for model, embedded in made:
-            fresh = [memory for memory in memories if memory.pk in ours and memory.pk in embedded]
-            _write_vectors(tenant_id, model, fresh, embedded)
-        send_prepared(MARK_UNREAD, {"tenant": tenant_id, "ids": list(ours)})
+        fresh = [memory for memory in memories if memory.pk in ours and memory.pk in embedded]
+        _write_vectors(tenant_id, model, fresh, embedded)
+        if model.is_active:
+            send_prepared(MARK_UNREAD, {"tenant": tenant_id, "ids": list(ours)})
         if finish:
             send_prepared(FINISH, {"tenant": tenant_id, "ids": list(ours)})
     return ours

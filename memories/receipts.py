@@ -63,7 +63,8 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Accepted: the row is there. Indexed: words and vectors are level with it. Projected: so is every other store.
+    """Accepted: the row is there. Indexed: words and the vectors that answer searches are level with it. Projected: so is
+    every other store, and every other model.
 
     ``graph`` is None for kinds of which the graph learns nothing.
     """
@@ -89,17 +90,14 @@ def receipt(tenant_id: UUID, memory_id: UUID) -> Receipt:
         content_hash, kind = row
         models = list(EmbeddingModel.objects.exclude(state=EmbeddingModel.State.RETIRED))
         words = _words(tenant_id, memory_id)
-    at_home = [
-        words,
-        *(
-            _vectors(PgVectorIndex(), "pgvector", tenant_id, model, memory_id, content_hash)
-            for model in models
-        ),
-    ]
-    index, abroad = vector_index(), []
+    at_home, abroad = [words], []
+    for model in models:
+        held = _vectors(PgVectorIndex(), "pgvector", tenant_id, model, memory_id, content_hash)
+        (at_home if model.is_active else abroad).append(held)
+    index = vector_index()
     if not index.in_database:
         name = type(index).__name__.removesuffix("Index").lower()
-        abroad = [_vectors(index, name, tenant_id, model, memory_id, content_hash) for model in models]
+        abroad += [_vectors(index, name, tenant_id, model, memory_id, content_hash) for model in models]
     learned = None if kind in SILENT else _learned(tenant_id, memory_id, content_hash)
     if learned and (store := graph_projection()):
         abroad.append(Projection("neo4j", _in_graph_store(store, tenant_id, memory_id, learned)))
@@ -110,9 +108,19 @@ def receipt(tenant_id: UUID, memory_id: UUID) -> Receipt:
 
 
 def is_indexed(tenant_id: UUID, memory_ids: list[UUID]) -> bool:
-    """Whether nothing is left to do for any of these memories."""
+    """Whether nothing is left to do for any of these memories but for a model that fails and answers no searches."""
     with tenant_scope(tenant_id):
-        return not IndexJob.objects.filter(tenant_id=tenant_id, memory_id__in=memory_ids).exists()
+        jobs = IndexJob.objects.filter(tenant_id=tenant_id, memory_id__in=memory_ids)
+        errors = dict(jobs.values_list("memory_id", "error"))
+        if not errors or not all(errors.values()):
+            return not errors
+        memories = Memory.objects.filter(tenant_id=tenant_id, pk__in=errors)
+        hashes = dict(memories.values_list("pk", "content_hash"))
+        active = EmbeddingModel.objects.get(state=EmbeddingModel.State.ACTIVE)
+    try:
+        return vector_index().held(tenant_id, active.indexed(), [*errors]).items() >= hashes.items()
+    except IndexUnavailable:
+        return False
 
 
 def is_read(tenant_id: UUID, memory_ids: list[UUID]) -> bool:

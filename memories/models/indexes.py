@@ -52,6 +52,11 @@ class EmbeddingModel(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_active(self) -> bool:
+        """Whether it is the one that answers searches."""
+        return self.state == self.State.ACTIVE
+
     def spec(self) -> ModelSpec:
         """What the embeddings package needs to know of this row; raises ValueError naming a bad field."""
         return ModelSpec(

@@ -8,9 +8,10 @@ from django.db import DataError, IntegrityError, connection
 from django.utils import timezone
 
 from memories import indexing, retrieval, services
-from memories.embeddings import ProviderUnavailable
+from memories.embeddings import ProviderRejected, ProviderUnavailable
 from memories.indexing import claim, drain, enqueue, level, sweep, take_up, wake
 from memories.models import EmbeddingModel, GraphTenant, IndexJob, Memory, MemoryTokens, MemoryVector
+from memories.receipts import is_indexed, receipt
 from memories.vectors import graph
 from memos_project.db import tenant_scope
 from memos_project.later import done
@@ -208,6 +209,32 @@ class TestFailures:
         due_now(tenant)
         assert drain(tenant.id) == 1
         assert jobs(tenant) == {}
+
+    @pytest.mark.parametrize("error", [ProviderUnavailable("no"), ProviderRejected("no"), ValueError("no")])
+    def test_a_model_that_fails_keeps_no_other_waiting(self, tenant, remember, monkeypatch, error):
+        good = indexing._embed
+
+        def embed(model, memories):
+            if memories and model.name == "away":
+                raise error
+            return good(model, memories)
+
+        monkeypatch.setattr(indexing, "_embed", embed)
+        EmbeddingModel(name="away", provider="hash", dimensions=8, max_tokens=64, state="filling").save()
+        memories = remember("one", "two")
+        assert not is_indexed(tenant.id, memories)
+        drain(tenant.id)
+        assert held(tenant) == {(memory, 1, 0) for memory in memories}
+        assert {memory: job.error.count("no") for memory, job in jobs(tenant).items()} == dict.fromkeys(
+            memories, 1
+        )
+        assert is_indexed(tenant.id, memories)
+        assert receipt(tenant.id, memories[0]).state == "indexed"
+        monkeypatch.undo()
+        services.retry_indexing(tenant.id, memories, actor="test")
+        due_now(tenant)
+        assert drain(tenant.id) == 2
+        assert receipt(tenant.id, memories[0]).state == "projected"
 
     @pytest.mark.parametrize("error", [RuntimeError("no"), DataError("no"), IntegrityError("no")])
     def test_one_that_cannot_be_done_does_not_hold_up_the_others(
