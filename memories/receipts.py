@@ -90,7 +90,8 @@ def receipt(tenant_id: UUID, memory_id: UUID) -> Receipt:
         content_hash, kind = row
         models = list(EmbeddingModel.objects.exclude(state=EmbeddingModel.State.RETIRED))
         words = _words(tenant_id, memory_id)
-    at_home, abroad = [words], []
+    at_home = [words]
+    abroad: list[Projection] = []
     for model in models:
         held = _vectors(PgVectorIndex(), "pgvector", tenant_id, model, memory_id, content_hash)
         (at_home if model.is_active else abroad).append(held)

@@ -18,7 +18,6 @@ from itertools import pairwise
 
 from memories.working.likeness.order import is_reordered
 from memories.working.likeness.reading import Prompt, canonical
-from memories.working.likeness.stems import stem
 from memories.working.likeness.vocabulary import (
     ABOUT_WRITING,
     ARTICLES,
