@@ -8,12 +8,13 @@ What is searched is decided in ``candidates``; how candidates become an order is
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import batched, islice
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -267,20 +268,19 @@ def _hydrate(
     order: np.ndarray,
     profile: Profile,
 ) -> list[Hit]:
-    # Twice as many as asked for, since equal texts are shown once; the second half is read only if it is needed.
-    best = [
-        int(row)
-        for row in order[: 2 * query.top_k]
-        if query.threshold is None or scores[row] >= query.threshold
-    ]
+    # More than asked for are read only where equal texts, which are shown once, leave too few.
+    best = [int(row) for row in order if query.threshold is None or scores[row] >= query.threshold]
     mementos = (
         (row, memento)
         for some in batched(best, query.top_k)
         for row, memento in zip(some, _mementos(tenant_id, [found.ids[row] for row in some]), strict=True)
     )
     chosen = list(islice(_distinct(mementos), query.top_k))
-    chosen = _within_budget(chosen, query.token_budget)
+    if query.token_budget is not None:
+        chosen = _that_fit(chosen, query.token_budget, lambda each: each[1].content)
     around = _turns_around(tenant_id, [memento.id for _, memento in chosen], query.context)
+    if query.token_budget is not None:
+        around = _turns_that_fit([memento for _, memento in chosen], around, query.token_budget)
     explain = _explainer(found, ranking, profile) if query.explain else None
     return [
         Hit(
@@ -310,16 +310,30 @@ def _distinct(ranked: Iterable[tuple[int, Memento | None]]) -> Iterator[tuple[in
         yield row, memento
 
 
-def _within_budget(chosen: list[tuple[int, Memento]], budget: int | None) -> list[tuple[int, Memento]]:
-    """As many of the best as fit; what does not fit is passed over, so that a long one does not end the list."""
-    if budget is None:
-        return chosen
-    left, fitting = budget * CHARACTERS_PER_TOKEN, []
-    for row, memento in chosen:
-        if len(memento.content) <= left:
-            left -= len(memento.content)
-            fitting.append((row, memento))
+def _that_fit[T](some: Iterable[T], tokens: float, content: Callable[[T], str]) -> list[T]:
+    """As many of the first as fit; what does not fit is passed over, so that a long one does not end the list."""
+    left, fitting = tokens * CHARACTERS_PER_TOKEN, []
+    for each in some:
+        if len(content(each)) <= left:
+            left -= len(content(each))
+            fitting.append(each)
     return fitting
+
+
+def _turns_that_fit(
+    chosen: Sequence[Memento], around: Mapping[UUID, list[Turn]], tokens: int
+) -> dict[UUID, list[Turn]]:
+    """The turns for which the hits leave room: those of the best hit first, and of these the nearest."""
+    left = tokens - sum(len(memento.content) for memento in chosen) / CHARACTERS_PER_TOKEN
+    by_nearness = [
+        (memento.id, turn)
+        for memento in chosen
+        for turn in sorted(around.get(memento.id, ()), key=lambda turn: abs(turn.turn - (memento.turn or 0)))
+    ]
+    kept: dict[UUID, list[Turn]] = {}
+    for memory_id, turn in _that_fit(by_nearness, left, lambda each: each[1].content):
+        kept.setdefault(memory_id, []).append(turn)
+    return {memory_id: sorted(turns, key=attrgetter("turn")) for memory_id, turns in kept.items()}
 
 
 def _turns_around(tenant_id: UUID, memory_ids: Sequence[UUID], n: int) -> dict[UUID, list[Turn]]:

@@ -281,6 +281,28 @@ class TestShape:
             assert found == [content for content in full if content in found]
         assert contents(ask("a grey cat", token_budget=1000)) == full
 
+    def test_the_turns_around_have_what_the_hits_leave(self, ask):
+        [hit, *_] = ask("hates the dark", context=2, token_budget=1000).hits
+        assert [turn.turn for turn in hit.context] == [1, 2, 4, 5]
+        for budget in range(5, 60, 3):
+            hits = ask("hates the dark", top_k=1, context=2, token_budget=budget).hits
+            texts = [each.content for hit in hits for each in (hit.memory, *hit.context)]
+            assert sum(map(len, texts)) <= 4 * budget
+            turns = [turn.turn for hit in hits for turn in hit.context]
+            assert turns == sorted(turns)
+        room = len(CATS[2]) + len(CATS[1]) + len(CATS[3])
+        [hit] = ask("hates the dark", top_k=1, context=2, token_budget=-(-room // 4)).hits
+        assert [turn.turn for turn in hit.context][:2] == [2, 4]
+
+    def test_equal_texts_do_not_crowd_out_the_others(self, ask, remember, indexed):
+        for number in range(30):
+            remember("Good morning, quartermaster!", user_id="dup", conversation_id=f"c{number}")
+        others = [f"The quartermaster {did} the stores." for did in ("counted", "locked", "sold", "cleaned")]
+        remember(*others, user_id="dup")
+        indexed()
+        found = contents(ask("good morning quartermaster", top_k=5, filters=Filters(user_id="dup")))
+        assert (len(found), {*found}) == (5, {"Good morning, quartermaster!", *others})
+
     def test_weights_decide(self, ask, remember, indexed):
         remember("A grey stone.", importance=1.0, user_id="ann")
         indexed()
