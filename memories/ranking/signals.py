@@ -35,21 +35,21 @@ def bm25(
     return score
 
 
-def to_unit(values: Floats, floor: float = np.inf) -> Floats:
+def to_unit(values: Floats, floor: float = np.inf, unknown: Floats | None = None) -> Floats:
     """Stretch to 0..1 over the candidates, from `floor` where even the least is above it.
 
-    NaN counts as the mean of the others, and no spread as no evidence. The floor matters in small scopes, where
-    the least of a few good matches must not be taken for none.
+    NaN counts as the mean of the others, or as `unknown` (0..1) where that is more; no spread as no evidence. The floor
+    matters in small scopes, where the least of a few good matches must not be taken for none.
     """
     known = ~np.isnan(values)
-    if not known.any():
-        return np.zeros_like(values)
-    low, high = min(float(values[known].min()), floor), float(values[known].max())
-    if high - low < 1e-9:
-        return np.zeros_like(values)
-    stretched = (values - low) / (high - low)
-    if not known.all():
-        stretched[~known] = stretched[known].mean()
+    stretched = np.zeros_like(values)
+    if known.any():
+        low, high = min(float(values[known].min()), floor), float(values[known].max())
+        if high - low >= 1e-9:
+            stretched = (values - low) / (high - low)
+            stretched[~known] = stretched[known].mean()
+    if unknown is not None:
+        stretched[~known] = np.maximum(stretched, unknown)[~known]
     return stretched
 
 

@@ -80,8 +80,8 @@ def second_stage(
     late, late_window = late_signals(closer.matches, closer.tokens, near, profile)
     signals = {name: values[rows] for name, values in first.signals.items()}
     signals |= {
-        "late": to_unit(late, floor=profile.late_floor),
-        "late_window": to_unit(late_window, floor=profile.late_floor),
+        "late": to_unit(late, floor=profile.late_floor, unknown=signals.get("lexical")),
+        "late_window": to_unit(late_window, floor=profile.late_floor, unknown=signals.get("lexical")),
     }
     if question.for_names:
         signals["names"] = names_told(closer.names)
@@ -155,7 +155,10 @@ def _content(
         "window": to_unit(bm25(wide, wide_lengths, average * (own + 2), idf, k1=k1, b=b), floor=0.0),
     }
     if not np.isnan(candidates.cosines).all():
-        signals["dense"] = to_unit(candidates.cosines.astype(np.float64), floor=profile.dense_floor)
+        # What was stored a moment ago has no vector yet: it means what its words say.
+        signals["dense"] = to_unit(
+            candidates.cosines.astype(np.float64), floor=profile.dense_floor, unknown=signals["lexical"]
+        )
     return signals
 
 

@@ -128,6 +128,13 @@ class TestSignals:
     def test_unit_fills_what_is_unknown_with_the_mean(self):
         assert to_unit(np.array([1.0, 3.0, np.nan])).tolist() == [0.0, 1.0, 0.5]
         assert to_unit(np.array([np.nan, np.nan])).tolist() == [0.0, 0.0]
+        assert to_unit(np.array([1.0, 3.0, np.nan, np.nan]), unknown=np.array([1, 1, 0.7, 0.2])).tolist() == [
+            0,
+            1,
+            0.7,
+            0.5,
+        ]
+        assert to_unit(np.array([2.0, np.nan]), unknown=np.array([1, 0.7])).tolist() == [0.0, 0.7]
         assert to_unit(np.array([2.0, 2.0])).tolist() == [0.0, 0.0]
 
     def test_a_floor_keeps_the_lesser_of_two_good_matches(self):

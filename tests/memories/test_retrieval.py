@@ -294,6 +294,21 @@ class TestShape:
         [hit] = ask("hates the dark", top_k=1, context=2, token_budget=-(-room // 4)).hits
         assert [turn.turn for turn in hit.context][:2] == [2, 4]
 
+    def test_what_has_no_vector_yet_is_found_by_what_it_says(self, ask, minilm, remember, indexed):
+        said = [
+            "The build takes four minutes on the old runner.",
+            "Marta prefers tea.",
+            "The invoice for March was paid.",
+            "Jonas takes the bus to work, as his car is being repaired.",
+            "The heating in the office fails on Mondays.",
+            "Deploys are frozen until Monday.",
+        ]
+        remember(*said, user_id="new", conversation_id=None)
+        indexed()
+        remember("Marta's train to Vienna leaves at 14:35.", user_id="new", conversation_id=None)
+        for question in ("When does Marta's train leave?", "the train to Vienna"):
+            assert contents(ask(question, filters=Filters(user_id="new")))[0].startswith("Marta's train")
+
     def test_equal_texts_do_not_crowd_out_the_others(self, ask, remember, indexed):
         for number in range(30):
             remember("Good morning, quartermaster!", user_id="dup", conversation_id=f"c{number}")
