@@ -287,7 +287,7 @@ class QueryView(TenantView):
         """Entities by their properties."""
         data = validated(s.QueryInput, request.data)
         found = match(
-            self.tenant(data.get("tenant_id")).id,
+            self.tenant().id,
             data["node_label"],
             data.get("filters", {}),
             data.get("return_properties", ()),

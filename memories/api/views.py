@@ -89,7 +89,7 @@ class StoreView(TenantView):
 
     def _store_one(self, body: Mapping[str, Any], *, wait: str | None) -> Response:
         data = validated(self.item, body)
-        tenant = self.tenant(data.get("tenant_id"))
+        tenant = self.tenant()
 
         def act() -> tuple[int, Any]:
             [answer] = services.remember(tenant, [self._new(data)], actor=self.actor)
@@ -99,7 +99,7 @@ class StoreView(TenantView):
         return _when_level(tenant, response, [response.data["id"]], wait) if wait else response
 
     def _store_many(self, body: Mapping[str, Any], many: Sequence[Any], *, wait: str | None) -> Response:
-        tenant = self.tenant(_string(body.get("tenant_id"), "tenant_id"))
+        tenant = self.tenant()
         checked = self._checked(tenant, many)
 
         def act() -> tuple[int, Any]:
@@ -164,12 +164,6 @@ def _when_level(tenant: TenantInfo, response: Response, ids: Sequence[str], what
     return response
 
 
-def _string(value: Any, field: str) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise InvalidInput("Must be a string.", field=field)
-    return value
-
-
 def one_or_many(name: str, one: type[Any], many: type[Any]) -> PolymorphicProxySerializer:
     return PolymorphicProxySerializer(
         component_name=name, serializers=[one, many], resource_type_field_name=None
@@ -198,9 +192,7 @@ class MemoriesView(StoreView):
         params = {**validated(s.ListParams, request.query_params), **narrowed}
         limit = params.get("limit", 50)
         before = UUID(bytes=decode_cursor(params["cursor"])) if "cursor" in params else None
-        rows = retrieval.list_memories(
-            self.tenant(params.get("tenant_id")).id, filters_of(params), before=before, limit=limit + 1
-        )
+        rows = retrieval.list_memories(self.tenant().id, filters_of(params), before=before, limit=limit + 1)
         cursor = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
         return Response(rendering.page([rendering.memento(row) for row in rows[:limit]], cursor))
 
@@ -235,7 +227,7 @@ class KnowledgeView(MemoriesView):
     def post(self, request: Request) -> Response:
         """Store global knowledge, or bring the one with the same doc_id up to date."""
         data = validated(s.KnowledgeInput, request.data)
-        tenant = self.tenant(data.get("tenant_id"))
+        tenant = self.tenant()
         new = s.new_memory(data, kind=Memory.Kind.KNOWLEDGE, external_id=data.get("doc_id"))
 
         def act() -> tuple[int, Any]:
@@ -318,7 +310,7 @@ class SearchView(TenantView):
 
     def _answer(self, data: Mapping[str, Any]) -> Response:
         query = query_of(data)
-        found = retrieval.recall(self.tenant(data.get("tenant_id")), query)
+        found = retrieval.recall(self.tenant(), query)
         hits = [rendering.hit(each, context=query.context > 0) for each in found.hits]
         return Response({"results": hits, "degraded": found.degraded})
 
@@ -331,7 +323,7 @@ class MessageSearchView(TenantView):
         """Search messages only; kept for existing callers."""
         data = validated(s.LegacySearchParams, request.query_params)
         query = query_of({**data, "kind": [Memory.Kind.MESSAGE]})
-        found = retrieval.recall(self.tenant(data.get("tenant_id")), query)
+        found = retrieval.recall(self.tenant(), query)
         return Response(
             {
                 "results": [rendering.hit(each, context=False) for each in found.hits],

@@ -47,7 +47,7 @@ class StoreView(TenantView):
     def post(self, request: Request) -> Response:
         """Store a memory and say what it is about."""
         data = validated(s.LegacyStoreInput, request.data)
-        tenant = self.tenant(data.get("tenant_id"))
+        tenant = self.tenant()
         metadata = data.get("metadata", {})
         new: NewMemory = s.new_memory(
             {**_understood(metadata), "content": data["content"], "metadata": metadata}
@@ -85,7 +85,7 @@ class TierOneView(TenantView):
         except ValidationError as error:
             raise ValidationError({"metadata": error.detail}) from error
         value = {"content": data["content"], "metadata": metadata}
-        tenant = self.tenant(data.get("tenant_id"))
+        tenant = self.tenant()
         entry = keyvalue.put(tenant, TIER_ONE, uuid4().hex, value, ttl=said.get("ttl"))
         return Response({"tier": 1, "storage": "redis", "key": entry.key})
 
@@ -111,7 +111,7 @@ class TierThreeView(TenantView):
     def post(self, request: Request) -> Response:
         """Store a fact, which the graph then learns."""
         data = validated(s.LegacyStoreInput, request.data)
-        tenant = self.tenant(data.get("tenant_id"))
+        tenant = self.tenant()
         metadata = data.get("metadata", {})
         said = {**_understood(metadata), "content": data["content"], "metadata": metadata}
         new: NewMemory = s.new_memory({**said, "kind": Memory.Kind.FACT, "tier": Memory.Tier.SEMANTIC})
@@ -130,9 +130,7 @@ class QueryView(TenantView):
     def post(self, request: Request) -> Response:
         """Find memories and tools for a question."""
         data = validated(s.LegacyQueryInput, request.data)
-        found = retrieval.recall(
-            self.tenant(data.get("tenant_id")), Query(text=data["query"], top_k=data.get("top_k", 10))
-        )
+        found = retrieval.recall(self.tenant(), Query(text=data["query"], top_k=data.get("top_k", 10)))
         memories = [rendering.hit(each, context=False) for each in found.hits]
         return Response(
             {

@@ -42,16 +42,26 @@ class TenantView(APIView):
     def actor(self) -> str:
         return f"key:{self.caller.key_name}"
 
-    def tenant(self, named: str | None = None) -> TenantInfo:
-        """The tenant of this request; raises Forbidden where the key may not act for the one named."""
+    def tenant(self) -> TenantInfo:
+        """The tenant of this request, named in its body or its query, or else the key's own.
+
+        Raises Forbidden where the key may not act for the one named, NotFound where there is none.
+        """
         own = self.caller.tenant
         refuse_repeated(self.request.query_params, ["tenant_id"])
-        named = named or self.request.query_params.get("tenant_id")
+        named = self._named_in_body() or self.request.query_params.get("tenant_id")
         if named is None or named in (own.slug, str(own.id)):
             return own
         if not self.caller.is_operator:
             raise Forbidden("This is not the tenant of the API key.", field="tenant_id")
         return find_tenant(named)
+
+    def _named_in_body(self) -> str | None:
+        body = self.request.data if self.request.method in ("POST", "PUT", "PATCH") else None
+        named = body.get("tenant_id") if isinstance(body, dict) else None
+        if named is not None and not isinstance(named, str):
+            raise InvalidInput("Must be a string.", field="tenant_id")
+        return named
 
     def once(self, tenant: TenantInfo, act: Callable[[], tuple[int, Any]]) -> Response:
         """Answer what ``act`` answers; a request with an Idempotency-Key acts once and is answered the same again."""

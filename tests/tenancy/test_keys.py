@@ -156,6 +156,26 @@ class TestOverHttp:
             answer = operator_api.get("/v1/memories", tenant_id=name)
             assert [each["content"] for each in answer.body["results"]] == ["theirs"]
 
+    @pytest.mark.parametrize(
+        ("method", "path", "body"),
+        [
+            ("PUT", "/v1/working/tenant/k", {"value": 1}),
+            ("POST", "/v1/working/tenant/l/append", {"value": 1}),
+            ("POST", "/v1/scratchpads/s/entries", {"part": "observations", "content": "x"}),
+            ("POST", "/v1/blackboards/b/agents", {"agent": "a"}),
+            ("POST", "/v1/memories", {"content": "x"}),
+        ],
+    )
+    def test_in_the_body_too(self, tenant, other_tenant, api, operator_api, method, path, body):
+        named = {**body, "tenant_id": other_tenant.slug}
+        assert operator_api.send(method, path, named).status in (200, 201)
+        assert (answer := api.send(method, path, named)).status == 403
+        assert answer.fields == ["tenant_id"]
+        assert operator_api.send(method, path, {**body, "tenant_id": 7}).status == 400
+        if method == "PUT":
+            assert operator_api.get(path).status == 404
+            assert operator_api.get(path, tenant_id=other_tenant.slug).status == 200
+
     @pytest.mark.parametrize("name", ["nobody", "019aa4a0-0000-7000-8000-000000000000"])
     def test_but_one_that_exists(self, operator_api, name):
         answer = operator_api.get("/v1/memories", tenant_id=name)

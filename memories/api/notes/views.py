@@ -51,7 +51,7 @@ class NotesView(TenantView):
     def get(self, request: Request) -> Response:
         """Notes, the newest first, or those that answer a question, the best first."""
         params = validated(s.NotesParams, request.query_params)
-        tenant, limit = self.tenant(params.get("tenant_id")), params.get("limit", 50)
+        tenant, limit = self.tenant(), params.get("limit", 50)
         if "query" in params:
             filters = Filters(user_id=params.get("user_id"), kinds=(Memory.Kind.NOTE,))
             hits = retrieval.recall(tenant, Query(text=params["query"], top_k=limit, filters=filters)).hits
@@ -71,7 +71,8 @@ class NotesView(TenantView):
     def post(self, request: Request) -> Response:
         """Write a note by hand."""
         data = validated(s.NoteInput, request.data)
-        tenant = self.tenant(data.pop("tenant_id", None))
+        data.pop("tenant_id", None)
+        tenant = self.tenant()
         context = data.pop("context", None) or shortened(
             data["content"].strip().splitlines()[0], MOST_CONTEXT
         )
@@ -110,9 +111,7 @@ class ConsolidationsView(TenantView):
         """Consolidations, the latest first."""
         params = validated(s.PageParams, request.query_params)
         limit = params.get("limit", 50)
-        rows = runs.list_runs(
-            self.tenant(params.get("tenant_id")).id, before=_before(params), limit=limit + 1
-        )
+        rows = runs.list_runs(self.tenant().id, before=_before(params), limit=limit + 1)
         return Response(page(rows, limit, render=_run, key=lambda each: each.pk))
 
     @extend_schema(
@@ -123,7 +122,7 @@ class ConsolidationsView(TenantView):
     def post(self, request: Request) -> Response:
         """Have what is new consolidated in the background, or with ``dry_run`` say what would come of it."""
         data = validated(s.ConsolidationInput, request.data)
-        tenant, user_id = self.tenant(data.get("tenant_id")), data["user_id"]
+        tenant, user_id = self.tenant(), data["user_id"]
         if data.get("dry_run"):
             found = runs.planned(tenant.id, user_id=user_id)
             groups = [asdict(group) for group in found.groups]

@@ -142,7 +142,7 @@ class CacheView(TenantView):
         """Store the answer of a language model."""
         data = validated(StoreInput, request.data)
         stored = llm_cache.put(
-            self.tenant(data.get("tenant_id")),
+            self.tenant(),
             request_of(data),
             data["response"],
             ttl=data.get("ttl"),
@@ -176,7 +176,7 @@ class LookupView(TenantView):
         """The stored answer to a request, or who is to ask the model."""
         data = validated(LookupInput, request.data)
         found = llm_cache.lookup(
-            self.tenant(data.get("tenant_id")),
+            self.tenant(),
             request_of(data),
             semantic=data.get("semantic", False),
             claim=self.caller.may("write"),

@@ -113,7 +113,7 @@ class ReadView(TenantView):
         """Several entries of a scope at once."""
         data = validated(s.ReadInput, request.data)
         keys = data["keys"]
-        entries, answered = keyvalue.get_many(self.tenant(data.get("tenant_id")).id, data["scope"], keys)
+        entries, answered = keyvalue.get_many(self.tenant().id, data["scope"], keys)
         return Response(
             {
                 "results": [asdict(entry) for entry in entries if entry],
