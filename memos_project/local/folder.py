@@ -35,6 +35,14 @@ def held(home: Path, *, address: str) -> Iterator[IO[str]]:
         yield theirs
 
 
+def address(home: Path) -> str | None:
+    """Where the memOS that has the data folder, or had it last, is reached; None where there was none."""
+    try:
+        return (home / "lock").read_text().rpartition(", ")[2] or None
+    except OSError:
+        return None
+
+
 def try_lock(file: IO[str]) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

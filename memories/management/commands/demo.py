@@ -16,7 +16,7 @@ from memories.ingest import Choices, Work
 from memories.retrieval import recall
 from memos_project.env import env
 from memos_project.errors import NotFound
-from memos_project.local import credentials
+from memos_project.local import credentials, folder
 from memos_project.local.process import StartError
 from memos_project.tenancy.callers import TenantInfo, find_tenant
 
@@ -81,7 +81,7 @@ MORE = """\
 Ask more, while `make run` runs:
 
   . {file}
-  curl -s http://127.0.0.1:{port}/v1/memories/search \\
+  curl -s {address}/v1/memories/search \\
     -H "x-api-key: $MEMOS_API_KEY" -H 'content-type: application/json' \\
     -d '{{"query": "Who bakes at night?", "user_id": "demo", "explain": true}}'
 """
@@ -90,4 +90,5 @@ Ask more, while `make run` runs:
 def more() -> str:
     """How to ask something else; lines to copy, which must not be broken."""
     file = shlex.quote(str(credentials.path(settings.MEMOS_HOME)))
-    return MORE.format(file=file, port=env.int("MEMOS_PORT", default=8000))
+    address = folder.address(settings.MEMOS_HOME) or f"http://127.0.0.1:{env.int('MEMOS_PORT', default=8000)}"
+    return MORE.format(file=file, address=address)

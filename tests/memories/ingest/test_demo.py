@@ -12,9 +12,10 @@ from rich.console import Console
 from memories import demo
 from memories.demo import stores
 from memories.demo.show import bar
-from memories.management.commands.demo import show
+from memories.management.commands.demo import more, show
 from memories.models import Memory
 from memos_project.db import tenant_scope
+from memos_project.local import folder
 from memos_project.tenancy.callers import tenant_info
 from memos_project.tenancy.services import create_tenant
 
@@ -41,6 +42,14 @@ def test_answers_with_explained_results_that_fit_80_columns(default, minilm):
         "similarity █",
     ):
         assert expected in said
+
+
+def test_what_to_ask_next_names_the_address_of_the_running_one(tmp_path, settings, monkeypatch):
+    monkeypatch.delenv("MEMOS_PORT", raising=False)
+    settings.MEMOS_HOME = tmp_path
+    assert "curl -s http://127.0.0.1:8000/v1/" in more()
+    with folder.held(tmp_path, address="http://127.0.0.1:8123"):
+        assert "curl -s http://127.0.0.1:8123/v1/" in more()
 
 
 def test_twice_stores_once(default, tenant):
