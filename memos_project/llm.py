@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import openai
-from openai.types.chat import ChatCompletionMessageParam
 from purgatory import SyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
+
+if TYPE_CHECKING:
+    from openai.types.chat import ChatCompletionMessageParam
 
 LONGEST_ANSWER = 200_000
 BREAKER_FAILURES = 5
@@ -34,6 +35,8 @@ class LanguageModel:
     """One model of one endpoint. May be used by several threads."""
 
     def __init__(self, *, url: str, key: str, model: str, timeout: float) -> None:
+        import openai  # only where a model is asked: it takes a second and 40 MB
+
         self._model = model
         # The client insists on some key; a call is not repeated, so that the circuit breaker sees each failure.
         self._client = openai.OpenAI(base_url=url, api_key=key or "none", timeout=timeout, max_retries=0)
@@ -41,6 +44,8 @@ class LanguageModel:
             url, threshold=BREAKER_FAILURES, ttl=BREAKER_SECONDS
         )
         self._breaker_lock = threading.Lock()
+        # The client checks neither that an answer is JSON nor that it has the shape it expects.
+        self._errors = (openai.APIError, ValueError, TypeError, AttributeError, LookupError, RecursionError)
 
     def ask[T](
         self,
@@ -52,7 +57,7 @@ class LanguageModel:
         read: Callable[[dict[str, Any]], T],
     ) -> T:
         """What ``read`` makes of the answer, a JSON object. Raises ModelUnavailable."""
-        asked: list[ChatCompletionMessageParam] = [
+        asked: "list[ChatCompletionMessageParam]" = [
             {"role": "system", "content": instructions},
             {"role": "user", "content": json.dumps(question, ensure_ascii=False)},
         ]
@@ -73,7 +78,7 @@ class LanguageModel:
             raise ModelUnavailable(f"The model's answer was unusable twice: {error}") from None
 
     def _completion(
-        self, messages: list[ChatCompletionMessageParam], name: str, schema: Mapping[str, Any]
+        self, messages: "list[ChatCompletionMessageParam]", name: str, schema: Mapping[str, Any]
     ) -> str:
         with self._circuit():
             try:
@@ -87,15 +92,7 @@ class LanguageModel:
                     },
                 )
                 content = answer.choices[0].message.content
-            # The client checks neither that an answer is JSON nor that it has the shape it expects.
-            except (
-                openai.APIError,
-                ValueError,
-                TypeError,
-                AttributeError,
-                LookupError,
-                RecursionError,
-            ) as error:
+            except self._errors as error:
                 # Not its text: endpoints like to repeat the key they refuse.
                 status = getattr(error, "status_code", "")
                 raise ModelUnavailable(f"{type(error).__name__} {status}".strip()) from None
