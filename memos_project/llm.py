@@ -57,7 +57,7 @@ class LanguageModel:
         read: Callable[[dict[str, Any]], T],
     ) -> T:
         """What ``read`` makes of the answer, a JSON object. Raises ModelUnavailable."""
-        asked: "list[ChatCompletionMessageParam]" = [
+        asked: list[ChatCompletionMessageParam] = [
             {"role": "system", "content": instructions},
             {"role": "user", "content": json.dumps(question, ensure_ascii=False)},
         ]
