@@ -59,6 +59,21 @@ WHERE v.tenant_id = %(tenant)s AND v.model_id = %(model)s
 GROUP BY v.memory_id ORDER BY cosine DESC, v.memory_id LIMIT %(limit)s
 """
 
+# A chunk whose token vectors are lost is as little held as one whose vector is.
+HELD = """
+SELECT v.memory_id, min(v.content_hash), max(v.content_hash), max(v.chunk) + 1, count(*) FILTER (
+    WHERE e.token_dimensions = 0 OR EXISTS (
+        SELECT FROM memories_memorytokens t
+        WHERE t.memory_id = v.memory_id AND t.model_id = v.model_id AND t.chunk = v.chunk
+          AND t.tenant_id = v.tenant_id OFFSET 0
+    )
+)
+FROM memories_memoryvector v JOIN memories_embeddingmodel e ON e.id = v.model_id
+WHERE v.tenant_id = %s AND v.model_id = %s AND {} GROUP BY v.memory_id
+"""
+HELD_OF = HELD.format("v.memory_id = ANY(%s)")
+HELD_AFTER = HELD.format("v.memory_id > %s") + "ORDER BY v.memory_id LIMIT %s"
+
 
 class PgVectorIndex(VectorIndex):
     """The contract on the tables of this database: what it holds are the rows themselves.
@@ -160,11 +175,7 @@ class PgVectorIndex(VectorIndex):
 
     def held(self, tenant: UUID, model: IndexedModel, memory_ids: Collection[UUID]) -> dict[UUID, str]:
         with _available(), tenant_scope(tenant), connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT memory_id, min(content_hash), max(content_hash), count(*), max(chunk) FROM memories_memoryvector"
-                " WHERE tenant_id = %s AND model_id = %s AND memory_id = ANY(%s) GROUP BY memory_id",
-                [tenant, model.id, list(memory_ids)],
-            )
+            cursor.execute(HELD_OF, [tenant, model.id, list(memory_ids)])
             return {row[0]: _whole(*row[1:]) for row in cursor.fetchall()}
 
     def scan(self, tenant: UUID | None, model: IndexedModel, *, batch: int) -> Iterator[list[HeldMemory]]:
@@ -178,11 +189,7 @@ class PgVectorIndex(VectorIndex):
     @staticmethod
     def _scan_after(tenant: UUID, model: IndexedModel, last: UUID, batch: int) -> list[HeldMemory]:
         with _available(), tenant_scope(tenant), connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT memory_id, min(content_hash), max(content_hash), count(*), max(chunk) FROM memories_memoryvector"
-                " WHERE tenant_id = %s AND model_id = %s AND memory_id > %s GROUP BY memory_id ORDER BY memory_id LIMIT %s",
-                [tenant, model.id, last, batch],
-            )
+            cursor.execute(HELD_AFTER, [tenant, model.id, last, batch])
             return [HeldMemory(tenant, row[0], _whole(*row[1:])) for row in cursor.fetchall()]
 
     def ping(self) -> None:
@@ -197,8 +204,8 @@ class PgVectorIndex(VectorIndex):
         return f"memoryvector_hnsw_{model.id}"
 
 
-def _whole(lowest: str, highest: str, chunks: int, last_chunk: int) -> str:
-    return lowest if lowest == highest and chunks == last_chunk + 1 else HALF_WRITTEN
+def _whole(lowest: str, highest: str, chunks: int, held: int) -> str:
+    return lowest if lowest == highest and chunks == held else HALF_WRITTEN
 
 
 @contextmanager

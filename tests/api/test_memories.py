@@ -266,13 +266,13 @@ class TestReceipt:
         indexed()
         assert api.get(f"{PATH}/{memory_id}/receipt").body["state"] == "projected"
 
-    def test_it_looks_into_the_stores_themselves(self, api, tenant, stored, indexed):
+    @pytest.mark.parametrize("table", ["memories_posting", "memories_memoryvector", "memories_memorytokens"])
+    def test_it_looks_into_the_stores_themselves(self, api, tenant, stored, indexed, table):
         memory_id = stored()
         indexed()
-        for table in ("memories_posting", "memories_memoryvector"):
-            with tenant_scope(tenant.id), connection.cursor() as cursor:
-                cursor.execute(f"DELETE FROM {table}")
-            assert api.get(f"{PATH}/{memory_id}/receipt").body["state"] == "accepted"
+        with tenant_scope(tenant.id), connection.cursor() as cursor:
+            cursor.execute(f"DELETE FROM {table}")
+        assert api.get(f"{PATH}/{memory_id}/receipt").body["state"] == "accepted"
 
     def test_it_says_what_failed(self, api, tenant, stored):
         memory_id = stored()

@@ -11,7 +11,7 @@ from django.utils import timezone
 from memories import embedding_models, indexing, projections, scopes, services
 from memories.candidates import Filters
 from memories.indexing import drain
-from memories.models import EmbeddingModel, IndexJob, Memory, MemoryVector, Posting
+from memories.models import EmbeddingModel, IndexJob, Memory, MemoryTokens, MemoryVector, Posting
 from memories.projections import check, project_all, repair, wanting
 from memories.retrieval import Query, recall
 from memories.vectors import IndexUnavailable, vector_index
@@ -43,6 +43,8 @@ REMOVE_VECTORS = "DELETE FROM memories_memoryvector WHERE memory_id = %(ours)s"
 REMOVE_FIRST_CHUNK = f"{REMOVE_VECTORS} AND chunk = 0"
 REMOVE_SECOND_CHUNK = f"{REMOVE_VECTORS} AND chunk = 1"
 CHANGE_VECTORS = f"UPDATE memories_memoryvector SET content_hash = '{OTHER_HASH}' WHERE memory_id = %(ours)s"
+REMOVE_TOKENS = "DELETE FROM memories_memorytokens WHERE memory_id = %(ours)s"
+REMOVE_TOKENS_OF_A_CHUNK = f"{REMOVE_TOKENS} AND chunk = 1"
 ADD_A_VECTOR = """
 INSERT INTO memories_memoryvector (tenant_id, memory_id, model_id, chunk, owner, content_hash, embedding)
 SELECT tenant_id, %(theirs)s, model_id, 99, owner, content_hash, embedding FROM memories_memoryvector LIMIT 1
@@ -113,15 +115,18 @@ def mend(tenant):
 
 
 def holdings(tenant):
-    """All that is held for a tenant: words, vectors, and what the configured index says."""
+    """All that is held for a tenant: words, vectors, token vectors, and what the configured index says."""
     with tenant_scope(tenant.id):
         words = {*Posting.objects.values_list("term", "owner", "memory_id", "frequency", "length")}
         rows = MemoryVector.objects.values_list("memory_id", "model", "chunk", "content_hash", "embedding")
         vectors = {(*rest, tuple(vector)) for *rest, vector in rows}
+        rows = MemoryTokens.objects.values_list("memory_id", "model", "chunk", "tokens")
+        tokens = {(*rest, bytes(data)) for *rest, data in rows}
     index = vector_index()
     return (
         words,
         vectors,
+        tokens,
         [[*index.scan(tenant.id, each.indexed(), batch=100)] for each in EmbeddingModel.objects.all()],
     )
 
@@ -173,6 +178,12 @@ class TestCheck:
             pytest.param(CHANGE_VECTORS, {("pgvector", "stale"): "ours"}, id="vectors-of-another-text"),
             pytest.param(REMOVE_FIRST_CHUNK, {("pgvector", "stale"): "ours"}, id="first-chunk-missing"),
             pytest.param(REMOVE_SECOND_CHUNK, {("pgvector", "stale"): "ours"}, id="second-chunk-missing"),
+            pytest.param(REMOVE_TOKENS, {("pgvector", "stale"): "ours"}, id="token-vectors-missing"),
+            pytest.param(
+                REMOVE_TOKENS_OF_A_CHUNK,
+                {("pgvector", "stale"): "ours"},
+                id="token-vectors-of-a-chunk-missing",
+            ),
             pytest.param(ADD_A_VECTOR, {("pgvector", "left_over"): "theirs"}, id="vectors-left-over"),
         ],
     )
@@ -184,6 +195,11 @@ class TestCheck:
         mend(tenant)
         assert differences(tenant) == {}
         assert [holdings(each) for each in (tenant, other_tenant)] == before
+
+    def test_a_model_without_token_vectors_lacks_none(self, tenant, stored):
+        EmbeddingModel.objects.update(token_dimensions=0)
+        damage(tenant, stored, REMOVE_TOKENS)
+        assert differences(tenant) == {}
 
     def test_what_is_queued_is_not_counted(self, tenant, stored, remember):
         remember("Not indexed yet.")
@@ -466,7 +482,11 @@ class TestRebuildCommand:
         assert (self.hnsw_file(the_model()) != before) is vector_index().in_database
         assert ask(tenant, CAT) == ([CAT], [])
 
-    @pytest.mark.parametrize("sql", [REMOVE_VECTORS, CHANGE_VECTORS], ids=["missing", "stale"])
+    @pytest.mark.parametrize(
+        "sql",
+        [REMOVE_VECTORS, CHANGE_VECTORS, REMOVE_TOKENS],
+        ids=["missing", "stale", "without-token-vectors"],
+    )
     def test_what_has_no_current_vector_is_embedded(self, tenant, other_tenant, stored, sql):
         before = [holdings(each) for each in (tenant, other_tenant)]
         damage(tenant, stored, sql)
