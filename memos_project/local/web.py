@@ -15,6 +15,8 @@ threads = 8
 timeout = 120
 graceful_timeout = 8
 keepalive = 30
+# The most that gunicorn takes: a search by GET has its question in the address.
+limit_request_line = 8190
 control_socket_disable = True
 # Loaded once and shared by the workers: less memory, and a worker that died is replaced at once.
 preload_app = True

@@ -148,6 +148,11 @@ class TestRunning:
     def test_the_promised_pages_answer(self, stack, page):
         assert stack.get(page) == 200
 
+    def test_an_address_may_be_as_long_as_the_api_says(self, stack):
+        longest = "/health?".ljust(8190 - len("GET  HTTP/1.1"), "x")
+        assert stack.get(longest) == 200
+        assert stack.get(f"{longest}x") == 414
+
     def test_other_commands_work_beside_it(self, stack):
         options = command(stack.home, stack.port)
         options["args"] = [sys.executable, "manage.py", "migrate", "--check", "--database", "owner"]
