@@ -78,7 +78,8 @@ class StoreView(TenantView):
         body = request.data
         if not isinstance(body, dict):
             raise InvalidInput(
-                f"The body must be an object, or hold up to {settings.MEMOS_MAX_BATCH} under {self.plural!r}."
+                f"Must be an object, or hold up to {settings.MEMOS_MAX_BATCH} under {self.plural!r}.",
+                field="body",
             )
         many = body.get(self.plural)
         if self.plural not in body:
@@ -119,8 +120,10 @@ class StoreView(TenantView):
         """Each item as the services take it, or the sentence that says what is wrong with it."""
         serializer = self.item()
         checked: list[NewMemory | str] = []
-        for raw in many:
+        for number, raw in enumerate(many):
             try:
+                if not isinstance(raw, dict):
+                    raise InvalidInput("Must be an object.", field=f"{self.plural}.{number}")
                 data = serializer.run_validation(raw)
                 if data.get("tenant_id") not in (None, tenant.slug, str(tenant.id)):
                     raise Forbidden("A batch is for one tenant; name it beside the list.", field="tenant_id")

@@ -8,7 +8,9 @@ from rest_framework import serializers
 
 
 class FieldProblem(serializers.Serializer[Any]):
-    field = serializers.CharField(help_text="Where; ``tags.0`` is the first of the tags.")
+    field = serializers.CharField(
+        help_text="Where; ``tags.0`` is the first of the tags, ``body`` all of the body."
+    )
     detail = serializers.CharField(help_text="What is wrong and what is allowed.")
 
 

@@ -83,6 +83,8 @@ class TenantView(APIView):
 
 def validated(serializer: type[Serializer[Any]], data: Any, *, partial: bool = False) -> dict[str, Any]:
     """The serializer's view of the data; raises ValidationError naming the fields."""
+    if not isinstance(data, Mapping):
+        raise ValidationError({"body": ["Must be an object."]})
     made = _made_once(serializer, partial)
     if isinstance(data, QueryDict):
         refuse_repeated(

@@ -9,6 +9,7 @@ from memories.models import Conversation, IndexJob, Memory
 from memos_project.db import tenant_scope
 
 STORES = ("/v1/memories", "/v1/messages", "/v1/knowledge")
+WITH_A_BODY = (*STORES, "/v1/memories/search", "/memory/store", "/memory/tier/3/store", "/memory/query")
 UNKNOWN = "019aa4a0-0000-7000-8000-000000000000"
 
 
@@ -93,14 +94,14 @@ class TestStores:
         assert refused(api.post(path, {}), "content")
         assert refused(api.post(path, {"Content": "x"}), "content")
 
-    @pytest.mark.parametrize("path", STORES)
+    @pytest.mark.parametrize("path", WITH_A_BODY)
     @pytest.mark.parametrize("body", [[], "x", 1, None, True], ids=str)
     def test_the_body_must_be_an_object(self, api, path, body):
-        assert refused(api.send("POST", path, orjson.dumps(body)))
+        answer = api.send("POST", path, orjson.dumps(body))
+        assert refused(answer, "body")
+        assert answer.body["detail"].startswith("body: Must be an object")
 
-    @pytest.mark.parametrize(
-        "path", [*STORES, "/v1/memories/search", "/memory/store", "/memory/tier/3/store", "/memory/query"]
-    )
+    @pytest.mark.parametrize("path", WITH_A_BODY)
     @pytest.mark.parametrize(
         "body",
         [b"", b"{", b'{"content": "x"', b"{'content': 'x'}", b'{"content": NaN}', b'{"content": "x",}', b"\xff\xfe", b'{"content": "\xc3"}',
@@ -148,6 +149,11 @@ class TestStores:
     @pytest.mark.parametrize(("path", "plural"), [("/v1/memories", "memories"), ("/v1/messages", "messages")])
     def test_a_batch_is_a_list_of_1_to_1000(self, api, path, plural, many):
         assert refused(api.post(path, {plural: many}), plural)
+
+    @pytest.mark.parametrize(("path", "plural"), [("/v1/memories", "memories"), ("/v1/messages", "messages")])
+    def test_an_item_that_is_no_object_is_named(self, api, path, plural):
+        results = api.post(path, {plural: [5, None, "x", []]}).body["results"]
+        assert [each["error"] for each in results] == [f"{plural}.{n}: Must be an object." for n in range(4)]
 
     @pytest.mark.parametrize("wait", ["yes", "INDEXED", "\x00"])
     def test_wait(self, api, wait):
@@ -328,8 +334,9 @@ class TestRevisions:
                     answer = api.patch(f"/v1/memories/{memory_id}", {field: value})
                     assert refused(answer)
                     assert all(each.split(".")[0] == field for each in answer.fields)
-        for body in (b"[]", b"null", b'"x"', b"{"):
-            assert refused(api.send("PATCH", f"/v1/memories/{memory_id}", body))
+        assert refused(api.send("PATCH", f"/v1/memories/{memory_id}", b"{"))
+        for body in (b"[]", b"null", b'"x"'):
+            assert refused(api.send("PATCH", f"/v1/memories/{memory_id}", body), "body")
         assert api.get(f"/v1/memories/{memory_id}").body["version"] == 1
         with tenant_scope(tenant.id):
             Memory.objects.all()._raw_delete("default")
