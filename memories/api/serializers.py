@@ -16,6 +16,7 @@ from memos_project.api.fields import (
     MomentField,
     StrictBooleanField,
     StrictCharField,
+    StrictChoiceField,
     StrictFloatField,
     StrictIntegerField,
 )
@@ -56,7 +57,7 @@ class MemoryInput(serializers.Serializer[Any]):
 
     content = ContentField()
     kind = serializers.ChoiceField(choices=Memory.Kind.choices, required=False)
-    tier = serializers.ChoiceField(choices=Memory.Tier.choices, required=False)
+    tier = StrictChoiceField(choices=Memory.Tier.choices, required=False)
     user_id = StrictCharField(**NAME)
     agent_id = StrictCharField(**NAME)
     conversation_id = StrictCharField(**NAME, help_text="The caller's own name for the conversation.")
@@ -155,7 +156,7 @@ class FilterInput(serializers.Serializer[Any]):
         child=serializers.ChoiceField(choices=Memory.Kind.choices), required=False, max_length=20
     )
     tier = serializers.ListField(
-        child=serializers.ChoiceField(choices=Memory.Tier.choices), required=False, max_length=5
+        child=StrictChoiceField(choices=Memory.Tier.choices), required=False, max_length=5
     )
     tags = TagsField(required=False, help_text="A memory must carry all of them.")
     since = MomentField(required=False, help_text="Happened at or after.")

@@ -57,6 +57,16 @@ class StrictBooleanField(serializers.BooleanField):
         return data
 
 
+class StrictChoiceField(serializers.ChoiceField):
+    """One of the choices in its own type; else "2" would be the number."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        choice = super().to_internal_value(data)
+        if not isinstance(data, type(choice)):
+            self.fail("invalid_choice", input=data)
+        return choice
+
+
 class MomentField(serializers.DateTimeField):
     """A moment in ISO 8601; without an offset it is UTC. Answered as UTC."""
 

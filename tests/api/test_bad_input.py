@@ -58,7 +58,7 @@ WRONG = {
     "expires_at": ["no", {}],
     "pinned": [None, 1, "true", []],
     "kind": [None, "thought", 1, ""],
-    "tier": [None, 1, 4, "two", 2.5, True],
+    "tier": [None, 1, 4, "two", "2", 2.5, True],
     "tenant_id": [1, [], {}],
 }  # fmt: skip
 IN_KNOWLEDGE = {"content", "category", "title", "tags", "metadata", "importance", "tenant_id"}
@@ -180,7 +180,7 @@ class TestSearch:
         "agent_id": [1, "\x00"],
         "conversation_id": [1, "", "\x00"],
         "kind": ["fact", ["thought"], [1], None],
-        "tier": [3, [1], ["x"], None],
+        "tier": [3, [1], ["x"], ["2"], None],
         "tags": ["x", [1], ["\x00"], None],
         "since": ["x", 1, None],
         "until": ["x", 1, None],
