@@ -7,8 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
+from urllib.parse import parse_qsl
 from uuid import UUID
 
+from django.core.handlers.wsgi import get_bytes_from_wsgi
 from django.http import QueryDict
 from rest_framework.exceptions import ValidationError
 from rest_framework.fields import ListField
@@ -23,6 +25,8 @@ from memos_project.tenancy.idempotency import answer_once
 
 MAX_IDEMPOTENCY_KEY = 200
 IDEMPOTENCY_KEY = re.compile(f"[!-~]{{1,{MAX_IDEMPOTENCY_KEY}}}")
+# What decoding by "surrogateescape" makes of bytes that are not UTF-8.
+UNDECODED = re.compile("[\udc80-\udcff]")
 
 
 class TenantView(APIView):
@@ -30,6 +34,10 @@ class TenantView(APIView):
 
     # By method, where it is not to read for GET and to write for the rest.
     scopes: ClassVar[Mapping[str, str]] = {}
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        refuse_undecodable(get_bytes_from_wsgi(request.META, "QUERY_STRING", ""))
 
     @property
     def caller(self) -> Caller:
@@ -97,6 +105,13 @@ def refuse_repeated(params: QueryDict, names: Iterable[str]) -> None:
     """Raise ValidationError for parameters that are given more than once, of which any but one would go unheard."""
     if repeated := [name for name in names if len(params.getlist(name)) > 1]:
         raise ValidationError({name: ["Given more than once."] for name in repeated})
+
+
+def refuse_undecodable(query: bytes) -> None:
+    """Raise ValidationError for parameters that are not UTF-8, of which Django would make replacement characters."""
+    said = parse_qsl(query.decode(errors="surrogateescape"), keep_blank_values=True, errors="surrogateescape")
+    if wrong := [name for name, value in said if UNDECODED.search(name + value)]:
+        raise ValidationError({UNDECODED.sub("?", name): ["Must be UTF-8."] for name in wrong})
 
 
 @cache

@@ -1,5 +1,8 @@
 """Whatever is sent: a 4xx in the one error shape that names the field, and nothing written."""
 
+from urllib.parse import quote, unquote_to_bytes
+from wsgiref.util import setup_testing_defaults
+
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -7,6 +10,8 @@ from hypothesis import strategies as st
 
 from memories.models import Conversation, IndexJob, Memory
 from memos_project.db import tenant_scope
+from memos_project.wsgi import application
+from tests.factories import Answer
 
 STORES = ("/v1/memories", "/v1/messages", "/v1/knowledge")
 WITH_A_BODY = (*STORES, "/v1/memories/search", "/memory/store", "/memory/tier/3/store", "/memory/query")
@@ -268,8 +273,39 @@ class TestLists:
     def test_what_is_given_more_than_once(self, api, path, field):
         assert refused(api.get(f"{path}?{field}=1&{field}=2"), field)
 
+    @pytest.mark.parametrize("undecodable", ["%ff", "%ED%A0%80", "%C3", "a%80b"])
+    @pytest.mark.parametrize(
+        ("path", "field"),
+        [
+            ("/v1/memories/search", "query"),
+            ("/v1/memory/search", "query"),
+            ("/v1/memories", "user_id"),
+            ("/v1/conversations", "user_id"),
+            ("/v1/entities", "name"),
+            ("/v1/working/tenant", "cursor"),
+        ],
+    )
+    def test_what_is_not_utf_8(self, api, path, field, undecodable):
+        assert refused(api.get(f"{path}?{field}={undecodable}"), field)
+
+    def test_a_name_that_is_not_utf_8(self, api):
+        assert refused(api.get("/v1/memories?limit=1&a%ffb=1"), "a?b")
+
+    def test_a_replacement_character_that_was_meant(self, api):
+        assert api.get("/v1/memories/search?query=%EF%BF%BD").status == 200
+
     def test_only_a_list_may_be_given_in_parts(self, api):
         assert api.get("/v1/memories?kind=fact&kind=code&tag=a&tag=b&limit=1").status == 200
+
+
+def through_wsgi(path):
+    """What a web server gets, which hands over the bytes of a path."""
+    environ = {"PATH_INFO": unquote_to_bytes(path).decode("latin-1")}
+    setup_testing_defaults(environ)
+    begun = []
+    body = b"".join(application(environ, lambda *said: begun.append(said)))
+    [(status, headers)] = begun
+    return Answer(int(status.split()[0]), orjson.loads(body), dict(headers))
 
 
 class TestPaths:
@@ -284,6 +320,13 @@ class TestPaths:
         for name in ("%00", "x" * 300, "%ED%A0%80", "%FF"):
             assert refused(api.get(f"/v1/conversations/{name}"), status=(400, 404))
             assert refused(api.get(f"/v1/conversations/{name}/messages"), status=(400, 404))
+
+    @pytest.mark.parametrize("name", ["%FD", "%ED%A0%80", "a%C3"])
+    def test_bytes_that_are_not_utf_8_are_not_how_they_are_written(self, api, name):
+        written = f"/v1/working/tenant/{quote(name)}"
+        assert api.send("PUT", written, {"value": 1}).status == 200
+        assert api.get(written).body["key"] == name
+        assert refused(through_wsgi(f"/v1/working/tenant/{name}"))
 
     def test_a_method_that_is_not_there(self, api):
         for method, path in (

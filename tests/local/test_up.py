@@ -153,6 +153,10 @@ class TestRunning:
         assert stack.get(longest) == 200
         assert stack.get(f"{longest}x") == 414
 
+    def test_a_path_that_is_not_utf_8_is_refused(self, stack):
+        assert stack.get("/v1/working/tenant/%FD") == 400
+        assert stack.get("/v1/working/tenant/%25FD") == 401
+
     def test_other_commands_work_beside_it(self, stack):
         options = command(stack.home, stack.port)
         options["args"] = [sys.executable, "manage.py", "migrate", "--check", "--database", "owner"]
