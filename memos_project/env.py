@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -76,6 +77,13 @@ class Env(environ.FileAwareEnv):  # type: ignore[misc]
         maximum: float | None = None,
     ) -> float:
         return cast(float, within(var, self.get_value(var, float, default), minimum, maximum))
+
+    def choice(self, var: str, default: str, *, among: Sequence[str]) -> str:
+        """One of these words."""
+        value = cast(str, self.get_value(var, str, default))
+        if value not in among:
+            raise ImproperlyConfigured(f"{var} must be one of {', '.join(among)}, not {value!r}.")
+        return value
 
     def address(self, var: str, default: str = "", *, schemes: tuple[str, ...]) -> str:
         """A URL with one of the schemes."""

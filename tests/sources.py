@@ -17,7 +17,7 @@ SOURCES = [
 COMMANDS = sorted(
     file.stem for file in SOURCES if file.parent.name == "commands" and not file.stem.startswith("_")
 )
-READS = re.compile(r'\benv\.(?:str|int|float|bool|list|address|database)\(\s*"([A-Z0-9_]+)"')
+READS = re.compile(r'\benv\.(?:str|int|float|bool|list|address|database|choice)\(\s*"([A-Z0-9_]+)"')
 
 
 def variables() -> set[str]:

@@ -46,6 +46,13 @@ class TestValues:
         with pytest.raises(ImproperlyConfigured, match=f"NUMBER must be {sentence}"):
             env.int("NUMBER", minimum=1, maximum=65535)
 
+    def test_a_word_that_is_not_among_those_known_is_refused(self, monkeypatch):
+        monkeypatch.setenv("NUMBER", "three")
+        with pytest.raises(ImproperlyConfigured, match=r"^NUMBER must be one of one, two, not 'three'\.$"):
+            env.choice("NUMBER", "one", among=["one", "two"])
+        monkeypatch.setenv("NUMBER", "two")
+        assert env.choice("NUMBER", "one", among=["one", "two"]) == "two"
+
     def test_a_missing_one_without_default_is_refused(self):
         with pytest.raises(ImproperlyConfigured, match="NUMBER must be set"):
             env.int("NUMBER")

@@ -239,6 +239,8 @@ def test_servers_named_by_url_are_not_started(stack, tmp_path):
     [
         ("MEMOS_PORT", "eighty", "MEMOS_PORT must be a whole number, not 'eighty'."),
         ("MEMOS_PORT", "99999", "MEMOS_PORT must be at most 65535, not 99999."),
+        ("LOG_LEVEL", "LOUD", "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL, not 'LOUD'."),
+        ("MEMOS_WAITERS", "0", "MEMOS_WAITERS must be at least 1, not 0."),
         ("DATABASE_URL", "sqlite:///x", "DATABASE_URL must begin with postgresql:// or postgres://."),
     ],
 )
