@@ -415,7 +415,7 @@ class TestLife:
         for n in range(5):
             api.delete(f"{PATH}/handles/h{n}", headers=ada.headers)
         assert self.board(api)["size"] == len("ada") + 64
-        assert keyvalue.used(tenant.id) == len("board\0task") + len("ada") + 64
+        assert keyvalue.used(tenant.id) == 550 + 140 + len("board\0task") + len("ada") + 64
 
 
 class TestLimits:
@@ -433,9 +433,9 @@ class TestLimits:
         assert ada.api.send("PUT", f"{PATH}/handles/h", big, headers=ada.headers).status == 409
 
     def test_the_tenants_quota(self, api, ada, settings):
-        settings.MEMOS_WORKING_QUOTA_BYTES = 1000
-        assert ada.post("x" * 700).status == 201
-        assert ada.post("x" * 700).status == 409
+        settings.MEMOS_WORKING_QUOTA_BYTES = 5400
+        assert ada.post("x" * 4000).status == 201
+        assert ada.post("x" * 4000).status == 409
         assert api.send("PUT", "/v1/working/tenant/k", {"value": "x" * 500}).status == 409
 
 

@@ -163,7 +163,7 @@ class TestLimits:
         assert len(api.get(PATH).body["results"]) == 1
 
     def test_the_tenants_quota_counts_pads_too(self, api, settings):
-        settings.MEMOS_WORKING_QUOTA_BYTES = 1000
+        settings.MEMOS_WORKING_QUOTA_BYTES = 5400
         assert write(api, "x" * 500).status == 201
         assert api.send("PUT", "/v1/working/tenant/k", {"value": "x" * 500}).status == 409
         assert write(api, "x" * 500, path="/v1/scratchpads/s2").status == 409

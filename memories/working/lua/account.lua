@@ -4,6 +4,8 @@
 local names, ends, sizes, total = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+-- What Redis takes for a stream at least: its entries fill a block of 4 KB before it takes another.
+local STREAM = 4400
 
 -- What has expired is struck off: a little at each write, all of it before a quota refuses anything.
 local function strike_off(limit)

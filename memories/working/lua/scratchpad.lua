@@ -2,6 +2,9 @@
 -- KEYS 5 to 8: the pad (hash), its entries (stream), what became of them (hash), the tenant's pads to be promoted
 --       (sorted set by their end)
 -- ARGV: what to do, member ('pad' NUL session), session, then what each step reads
+-- What Redis takes beside the text, about: for a pad its hashes and places in the indexes, for an entry its place in the
+-- stream and among what became of them.
+local PAD, ENTRY = 450, 50
 local pad, log, kept, due = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local what, member, session = ARGV[1], ARGV[2], ARGV[3]
 
@@ -9,12 +12,16 @@ local held = redis.call('HMGET', pad, 'promote', 'entries', 'bytes', 'ended')
 local promote, entries, bytes, ended = held[1], tonumber(held[2] or 0), tonumber(held[3] or 0), held[4]
 local left = redis.call('PTTL', pad)
 
+local function size()
+    return #member + PAD + math.max(STREAM, bytes + ENTRY * entries)
+end
+
 local function live(milliseconds)
     left = milliseconds
     for _, key in ipairs({pad, log, kept}) do
         redis.call('PEXPIRE', key, left)
     end
-    enter(member, #member + bytes, left)
+    enter(member, size(), left)
 end
 
 local function must_be_promoted()
@@ -35,13 +42,13 @@ if what == 'append' then
     if entries + 1 > tonumber(most_entries) or bytes + #json > tonumber(most_bytes) then
         return {'full'}
     end
-    bytes = bytes + #json
-    if not has_room(member, #member + bytes, quota) then
+    entries, bytes = entries + 1, bytes + #json
+    if not has_room(member, size(), quota) then
         return {'quota'}
     end
     promote = promote or (wish ~= '' and wish or '1')
     local id = redis.call('XADD', log, '*', 'json', json)
-    redis.call('HSET', pad, 'promote', promote, 'entries', entries + 1, 'bytes', bytes, 'last', id)
+    redis.call('HSET', pad, 'promote', promote, 'entries', entries, 'bytes', bytes, 'last', id)
     redis.call('HDEL', pad, 'ended')
     if ended or left < 0 then
         left = tonumber(ttl ~= '' and ttl or default_ttl)
