@@ -2,6 +2,7 @@
 
 import threading
 import time
+from uuid import uuid4
 
 import pytest
 from django.db import connection, connections
@@ -339,6 +340,28 @@ class TestSingleFlight:
         assert not llm_cache.lookup(tenant, request).compute
         llm_cache.release(tenant.id, holder)
         assert llm_cache.lookup(tenant, request).compute
+
+    @pytest.mark.parametrize("why", ["revised", "missing", "large"])
+    def test_a_refused_answer_gives_it_back(self, api, remember, settings, why):
+        [cited] = remember("Bread is brown.")
+        asked_at = look(api)["asked_at"]
+        late = {**ASKED, "response": "x" * 200, "memory_ids": [str(cited)]}
+        if why == "revised":
+            api.patch(f"/v1/memories/{cited}", {"content": "Bread is white."})
+        elif why == "missing":
+            late["memory_ids"] = [str(uuid4())]
+        else:
+            settings.MEMOS_LLM_CACHE_MAX_ENTRY_BYTES = 100
+        status = 409 if why == "revised" else 400
+        if why != "revised":
+            assert api.send("PUT", "/v1/cache", late).status == 400
+            assert not look(api)["compute"]
+        for _ in range(2):
+            assert api.send("PUT", "/v1/cache", {**late, "asked_at": asked_at}).status == status
+        assert look(api)["compute"]
+        # By now it is another's.
+        assert api.send("PUT", "/v1/cache", {**late, "asked_at": asked_at}).status == status
+        assert not look(api)["compute"]
 
     def test_those_who_wait_get_the_answer(self, tenant):
         request = Request("m", ASKED["messages"], {})

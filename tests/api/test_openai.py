@@ -12,6 +12,7 @@ import openai
 import orjson
 import pytest
 
+from memories.working import llm_cache
 from memories.working.llm_cache import upstream
 from memos_project.later import done
 from tests.factories import Api, make_key
@@ -138,6 +139,11 @@ class TestWhole:
         assert (answer.status, answer.body["error"]["message"]) == (429, "too many requests")
         service.status = 200
         assert ask(api).headers["x-memos-cache"] == "miss"
+
+    def test_an_answer_too_large_to_be_kept_lets_the_next_ask(self, api, service, tenant, settings):
+        settings.MEMOS_LLM_CACHE_MAX_ENTRY_BYTES = 100
+        assert ask(api).status == 200
+        assert llm_cache.lookup(tenant, llm_cache.Request("gpt", ASKED["messages"], {})).compute
 
     def test_another_tenant_asks_the_service(self, api, other_api, service):
         ask(api)

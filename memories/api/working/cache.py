@@ -59,7 +59,8 @@ class RequestInput(serializers.Serializer[Any]):
 
 
 class StoreInput(RequestInput):
-    response = AnyJsonField(limit="MEMOS_LLM_CACHE_MAX_ENTRY_BYTES")
+    # How large it may be is for the cache to say, which then lets somebody else compute.
+    response = AnyJsonField(limit="DATA_UPLOAD_MAX_MEMORY_SIZE")
     ttl = TtlField(required=False)
     tags = serializers.ListField(child=StrictCharField(max_length=100), max_length=100, required=False)
     memory_ids = serializers.ListField(

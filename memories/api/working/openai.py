@@ -175,7 +175,7 @@ def _keep(
         if answer is None:
             llm_cache.release(tenant.id, found)
         else:
-            llm_cache.put(tenant, asked, answer)
+            llm_cache.put(tenant, asked, answer, asked_at=found.asked_at)
     except MemosError as error:
         log.warning("an answer was not cached", error=error.detail)
 

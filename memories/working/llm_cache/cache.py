@@ -95,14 +95,16 @@ def put(
     """Store the answer to a request for ``ttl`` seconds, with the memories it rests on.
 
     Raises InvalidInput for memories that are not there, or an answer too large; Conflict where one of them has been
-    revised since ``asked_at``, which the look-up told; Unavailable with Redis down.
+    revised since ``asked_at``, which the look-up told: whoever was told to compute then does not any more. Unavailable
+    with Redis down.
     """
-    key, cited = request.key, _cited_since(tenant.id, memory_ids, asked_at)
-    written, prompt = to_json(response), request.prompt or ""
-    size = len(written) + len(prompt.encode())
-    most = min(settings.MEMOS_LLM_CACHE_MAX_ENTRY_BYTES, settings.MEMOS_LLM_CACHE_MAX_BYTES)
-    if size > most:
-        raise InvalidInput(f"{size} bytes; an entry may have {most}.", field="response")
+    key, written = request.key, to_json(response)
+    try:
+        cited = _cited_since(tenant.id, memory_ids, asked_at)
+        size = _size(request, written)
+    except (InvalidInput, Conflict):
+        read(lambda: _release(tenant.id, key, asked_at), None)
+        raise
     milliseconds = jittered(ttl or settings.MEMOS_LLM_CACHE_TTL)
     sets = [
         f"model:{request.model}",
@@ -128,6 +130,15 @@ def put(
     if gone:
         later(prompts.drop, tenant.id, [each.decode() for each in gone])
     return Stored(key, milliseconds / 1000)
+
+
+def _size(request: Request, written: bytes) -> int:
+    """Bytes of an answer with its prompt; raises InvalidInput for more than it may have."""
+    size = len(written) + len((request.prompt or "").encode())
+    most = min(settings.MEMOS_LLM_CACHE_MAX_ENTRY_BYTES, settings.MEMOS_LLM_CACHE_MAX_BYTES)
+    if size > most:
+        raise InvalidInput(f"{size} bytes; an entry may have {most}.", field="response")
+    return size
 
 
 def lookup(
@@ -168,7 +179,7 @@ def _lookup_once(
         return found
     _count(tenant.id, semantic=1, miss=-1, saved_tokens=alike.saved_tokens)
     if found.compute:
-        later(_release, tenant.id, found)  # nobody has to compute it
+        later(_release, tenant.id, found.key, found.asked_at)  # nobody has to compute it
     return alike
 
 
@@ -267,12 +278,13 @@ def release(tenant_id: UUID, found: Found) -> None:
     """Whoever was told to compute an answer does not any more; raises Unavailable with Redis down."""
     if found.compute and not found.degraded:
         with writing():
-            _release(tenant_id, found)
+            _release(tenant_id, found.key, found.asked_at)
 
 
-def _release(tenant_id: UUID, found: Found) -> None:
-    taken = round(found.asked_at.timestamp() * 1_000_000) if found.asked_at else 0
-    run("llm_release", [_flight(tenant_id, found.key)], [taken])
+def _release(tenant_id: UUID, key: str, asked_at: datetime | None) -> None:
+    """Give back the lease that was taken at that moment."""
+    if asked_at:
+        run("llm_release", [_flight(tenant_id, key)], [round(asked_at.timestamp() * 1_000_000)])
 
 
 def drop(
