@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from memories.models import CachedPrompt, Memory
 from memories.working import llm_cache
-from memories.working.llm_cache import Request, prompts
-from memories.working.store import key_of
+from memories.working.llm_cache import Request, cache, prompts
+from memories.working.store import LUA, key_of
 from memos_project.db import tenant_scope
 from memos_project.later import done
 from memos_project.redis import client
@@ -317,6 +317,22 @@ class TestSingleFlight:
         reader = Api(make_key(tenant, "read"))
         assert reader.post("/v1/cache/lookup", ASKED).body["compute"] is False
         assert look(api)["compute"]
+        assert 0 < reader.post("/v1/cache/lookup", ASKED).body["retry_after"] <= 60
+
+    def test_the_last_millisecond_of_a_lease_is_still_anothers(self, tenant, monkeypatch):
+        request = Request("m", ASKED["messages"], {})
+        flight = key_of(tenant.id, "llm", f"flight:{request.key}")
+
+        def run_at_the_end(name, keys, arguments):
+            at_once = client().pipeline()
+            at_once.set(flight, "1", px=1)
+            at_once.eval((LUA / f"{name}.lua").read_text(), len(keys), *keys, *arguments)
+            return at_once.execute()[1]
+
+        monkeypatch.setattr(cache, "run", run_at_the_end)
+        for claim in (True, False):
+            found = llm_cache.lookup(tenant, request, claim=claim)
+            assert (found.compute, found.retry_after) == (False, 0.002)
 
     def test_semantic_look_ups_too(self, api):
         assert [look(api, semantic=True)["compute"] for _ in range(2)] == [True, False]
@@ -363,13 +379,14 @@ class TestSingleFlight:
         assert api.send("PUT", "/v1/cache", {**late, "asked_at": asked_at}).status == status
         assert not look(api)["compute"]
 
-    def test_those_who_wait_get_the_answer(self, tenant):
+    @pytest.mark.parametrize("claim", [True, False])
+    def test_those_who_wait_get_the_answer(self, tenant, claim):
         request = Request("m", ASKED["messages"], {})
         assert llm_cache.lookup(tenant, request).compute
         answers = []
 
         def wait() -> None:
-            answers.append(llm_cache.lookup(tenant, request, wait=5.0).response)
+            answers.append(llm_cache.lookup(tenant, request, claim=claim, wait=5.0).response)
             connections.close_all()
 
         threads = [threading.Thread(target=wait) for _ in range(3)]

@@ -153,7 +153,7 @@ def lookup(
     """The answer stored for a request, or with ``semantic`` for one whose prompt asks the same.
 
     Of those who find nothing, the first is told to compute; the others are told for how long that may take, or wait for it
-    up to ``wait`` seconds. With ``claim`` off nobody is told to compute. With Redis down everybody is.
+    up to ``wait`` seconds. With ``claim`` off the caller is one of the others always. With Redis down everybody is told to.
     """
     found = _lookup_once(tenant, request, semantic, threshold, claim)
     if wait and found.retry_after:

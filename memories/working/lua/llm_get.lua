@@ -17,10 +17,9 @@ end
 if ARGV[4] == '1' then
     redis.call('HINCRBY', counts, 'miss', 1)
 end
-if ARGV[2] == '0' then
-    return {0, micros}
-end
-if redis.call('SET', flight, micros, 'NX', 'PX', ARGV[3]) then
+if ARGV[2] == '1' and redis.call('SET', flight, micros, 'NX', 'PX', ARGV[3]) then
     return {1, micros}
 end
-return {redis.call('PTTL', flight), micros}
+local left = redis.call('PTTL', flight)
+-- Never 1 of another's: that is the caller's.
+return {left < 0 and 0 or math.max(left, 2), micros}
