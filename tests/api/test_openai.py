@@ -122,6 +122,11 @@ class TestWhole:
         ]
         assert service.keys == ["Bearer upstream-key"]
 
+    def test_a_stream_of_null_is_none(self, api, service):
+        first, second = ask(api, stream=None), ask(api)
+        assert first.body["choices"][0]["message"]["content"] == TEXT
+        assert second.headers["x-memos-cache"] == "exact"
+
     def test_without_the_cache(self, api, service):
         assert ask(api, "off").status == ask(api, "off").status == 200
         assert ask(api).headers["x-memos-cache"] == "miss"

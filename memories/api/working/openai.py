@@ -36,7 +36,7 @@ class CompletionInput(serializers.Serializer[Any]):
 
     model = StrictCharField(max_length=200)
     messages = AskedField()
-    stream = StrictBooleanField(required=False)
+    stream = StrictBooleanField(required=False, allow_null=True)
 
 
 class Mode(serializers.Serializer[Any]):
