@@ -276,6 +276,14 @@ class TestLimits:
         assert account(tenant)[3] <= 4000
         assert account(tenant)[4] == account(tenant)[0] >= 3
 
+    def test_an_answer_that_fills_the_cache(self, api, tenant, settings):
+        settings.MEMOS_LLM_CACHE_MAX_BYTES = 20_000
+        answer = api.send("PUT", "/v1/cache", {**ASKED, "response": "x" * 19_950})
+        assert (answer.status, answer.fields) == (400, ["response"])
+        most = int(answer.body["detail"].split()[-1].rstrip("."))
+        store(api, response="x" * (most - len('""') - len(ASKED["messages"][0]["content"])))
+        assert account(tenant)[3] == 20_000
+
     def test_an_answer_that_is_too_large(self, api, settings):
         settings.MEMOS_LLM_CACHE_MAX_ENTRY_BYTES = 100
         answer = api.send("PUT", "/v1/cache", {**ASKED, "response": "x" * 100})

@@ -101,16 +101,16 @@ def put(
     key, written = request.key, to_json(response)
     try:
         cited = _cited_since(tenant.id, memory_ids, asked_at)
-        size = _size(request, written)
+        sets = [
+            f"model:{request.model}",
+            *(f"tag:{tag}" for tag in dict.fromkeys(tags)),
+            *(f"memory:{each}" for each in cited),
+        ]
+        size = _size(request, written, sets)
     except (InvalidInput, Conflict):
         read(lambda: _release(tenant.id, key, asked_at), None)
         raise
     milliseconds = jittered(ttl or settings.MEMOS_LLM_CACHE_TTL)
-    sets = [
-        f"model:{request.model}",
-        *(f"tag:{tag}" for tag in dict.fromkeys(tags)),
-        *(f"memory:{each}" for each in cited),
-    ]
     fields = {
         "response": written,
         "model": request.model,
@@ -118,7 +118,6 @@ def put(
         "tokens": _tokens(response, written),
         "sets": "\0".join(sets),
     }
-    size += OVERHEAD + sum(OVERHEAD_OF_A_SET + len(each) for each in sets)
     with writing():
         gone = run(
             "llm_put",
@@ -132,13 +131,14 @@ def put(
     return Stored(key, milliseconds / 1000)
 
 
-def _size(request: Request, written: bytes) -> int:
-    """Bytes of an answer with its prompt; raises InvalidInput for more than it may have."""
+def _size(request: Request, written: bytes, sets: Sequence[str]) -> int:
+    """Bytes that an answer takes with its prompt; raises InvalidInput where these are too many, or all do not fit the cache."""
     size = len(written) + len((request.prompt or "").encode())
-    most = min(settings.MEMOS_LLM_CACHE_MAX_ENTRY_BYTES, settings.MEMOS_LLM_CACHE_MAX_BYTES)
+    beside = OVERHEAD + sum(OVERHEAD_OF_A_SET + len(each) for each in sets)
+    most = min(settings.MEMOS_LLM_CACHE_MAX_ENTRY_BYTES, settings.MEMOS_LLM_CACHE_MAX_BYTES - beside)
     if size > most:
         raise InvalidInput(f"{size} bytes; an entry may have {most}.", field="response")
-    return size
+    return size + beside
 
 
 def lookup(
