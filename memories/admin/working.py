@@ -113,7 +113,7 @@ class Overview(WorkingPage):
 
 class Scratchpad(WorkingPage):
     template = "admin/memories/working/scratchpad.html"
-    acts: ClassVar = {"promote": "promote", "promote-worthy": "promote_worthy", "expire": "expire"}
+    acts: ClassVar = {"promote": "promote", "promote-worthy": "promote_worthy", "end": "end"}
 
     def shown(self, tenant: TenantInfo, **named: str) -> dict[str, Any]:
         session = named["session"]
@@ -129,9 +129,10 @@ class Scratchpad(WorkingPage):
     def promote_worthy(self, request: HttpRequest, tenant: TenantInfo, session: str) -> str:
         return _told(promotion.promote_worthy(tenant, session, actor=actor_of(request)))
 
-    def expire(self, request: HttpRequest, tenant: TenantInfo, session: str) -> str:
-        scratchpads.delete(tenant.id, session)
-        return f"The scratchpad of {session} is gone."
+    def end(self, request: HttpRequest, tenant: TenantInfo, session: str) -> str:
+        ended = promotion.end(tenant, session, actor=actor_of(request))
+        told = f"{_told(ended)} " if ended.verdicts else ""
+        return f"{told}The scratchpad of {session} is gone within a minute."
 
 
 class Entry(WorkingPage):

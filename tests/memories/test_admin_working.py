@@ -85,11 +85,29 @@ def test_a_scratchpad_is_read_and_promoted(curator, tenant, held):
         assert Memory.objects.count() == 2
 
 
-def test_a_scratchpad_is_let_go(curator, tenant, held):
-    answer = curator.post(url("working_scratchpad", "s-ours"), {"act": "expire"})
-    assert answer["Location"] == url("working")
-    assert scratchpads.whole(tenant.id, "s-ours") == []
-    assert curator.get(url("working_scratchpad", "s-ours"))["Location"] == url("working")
+def test_a_scratchpad_is_ended(curator, tenant, held):
+    scratchpads.append(tenant, "s-ours", NewEntry(part="reasoning", content="Maybe.", weight=0.1))
+    answer = curator.post(url("working_scratchpad", "s-ours"), {"act": "end"}, follow=True)
+    assert answer.redirect_chain == [(url("working"), 302)]
+    assert "2 of 3 entries became memories. The scratchpad of s-ours is gone" in answer.content.decode()
+    with tenant_scope(tenant.id):
+        assert Memory.objects.count() == 2
+        assert {each.actor for each in AuditEntry.objects.filter(action="promote")} == {"user:curator"}
+    [pad], _ = scratchpads.list_pads(tenant.id, after="", limit=2)
+    assert pad.ttl <= 60
+
+
+def test_one_that_is_not_to_be_promoted_just_goes(curator, tenant):
+    scratchpads.append(
+        tenant, "s", NewEntry(part="reasoning", content="Tea is green.", weight=0.9), promote=False
+    )
+    answer = curator.post(url("working_scratchpad", "s"), {"act": "end"}, follow=True)
+    assert "The scratchpad of s is gone within a minute" in answer.content.decode()
+    assert "became memories" not in answer.content.decode()
+    with tenant_scope(tenant.id):
+        assert not Memory.objects.exists()
+    [pad], _ = scratchpads.list_pads(tenant.id, after="", limit=2)
+    assert pad.ttl <= 60
 
 
 def test_a_blackboard_shows_what_is_public(curator, tenant, held):
@@ -116,10 +134,10 @@ def test_another_tenants_are_not_there(curator, held):
 def test_a_viewer_looks_and_changes_nothing(tenant, held):
     viewer = login(tenant, "viewer")
     page = text(viewer, "working_scratchpad", "s-ours")
-    assert "let it expire" not in page.lower()
+    assert "end this scratchpad" not in page.lower()
     for name, args, act in (
         ("working", [], "invalidate"),
-        ("working_scratchpad", ["s-ours"], "expire"),
+        ("working_scratchpad", ["s-ours"], "end"),
         ("working_blackboard", ["b-ours"], "end"),
     ):
         assert viewer.post(url(name, *args), {"act": act, "everything": "on"}).status_code == 403
