@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -32,6 +33,19 @@ OUTCOMES = {
     "outdated": "rested on a changed memory",
     "miss": "nothing",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Shown[T]:
+    """The first of what there is, and whether there are more."""
+
+    rows: list[T]
+    is_cut: bool
+
+
+def first[T](found: list[T], most: int) -> Shown[T]:
+    """Of what was asked for with one more than ``most``."""
+    return Shown(found[:most], len(found) > most)
 
 
 class WorkingPage(View, ABC):
@@ -85,8 +99,9 @@ class Overview(WorkingPage):
     acts: ClassVar = {"invalidate": "invalidate"}
 
     def shown(self, tenant: TenantInfo, **named: str) -> dict[str, Any]:
-        pads, answered = scratchpads.list_pads(tenant.id, after="", limit=MOST_PADS)
-        boards, _ = blackboards.list_boards(tenant.id, after="", limit=MOST_BOARDS)
+        pads, answered = scratchpads.list_pads(tenant.id, after="", limit=MOST_PADS + 1)
+        boards, _ = blackboards.list_boards(tenant.id, after="", limit=MOST_BOARDS + 1)
+        entries, _ = keyvalue.list_all(tenant.id, limit=MOST_ENTRIES + 1)
         usage, quota = llm_cache.usage(tenant.id), quota_of(tenant)
         used = keyvalue.used(tenant.id)
         counts = [(label, usage.counts.get(name, 0)) for name, label in OUTCOMES.items()]
@@ -96,9 +111,9 @@ class Overview(WorkingPage):
             "used": used,
             "quota": quota,
             "share": round(100 * used / quota, 1),
-            "pads": pads,
-            "entries": keyvalue.list_all(tenant.id, limit=MOST_ENTRIES)[0],
-            "boards": boards,
+            "pads": first(pads, MOST_PADS),
+            "entries": first(entries, MOST_ENTRIES),
+            "boards": first(boards, MOST_BOARDS),
             "usage": usage,
             "saved": usage.counts.get("saved_tokens", 0),
             "outcomes": bars(counts),
@@ -158,11 +173,11 @@ class Blackboard(WorkingPage):
         board = named["board"]
         if not blackboards.is_there(tenant.id, board):
             raise NotFound(blackboards.MISSING)
-        reading = blackboards.read_posts(tenant.id, board, limit=MOST_POSTS)
+        reading = blackboards.read_posts(tenant.id, board, limit=MOST_POSTS + 1)
         return {
             "title": f"Blackboard {board}",
             "board": board,
-            "posts": reading.posts,
+            "posts": first(reading.posts, MOST_POSTS),
             "claims": leases.list_leases(tenant.id, board, "claims")[0],
             "handles": leases.list_leases(tenant.id, board, "handles")[0],
         }

@@ -3,6 +3,7 @@
 import pytest
 from django.urls import reverse
 
+from memories.admin import working
 from memories.models import AuditEntry, Memory
 from memories.working import blackboards, keyvalue, leases, llm_cache, scratchpads
 from memories.working.scratchpads import NewEntry
@@ -49,6 +50,23 @@ def test_the_overview_shows_what_is_held(curator, held):
     assert "b-ours" in page
     assert "theirs" not in page
     assert "of live sessions" in page
+
+
+def test_a_page_says_that_there_are_more(curator, tenant, held, monkeypatch):
+    for name in ("PADS", "BOARDS", "ENTRIES", "POSTS"):
+        monkeypatch.setattr(working, f"MOST_{name}", 1)
+    for page in (text(curator, "working"), text(curator, "working_blackboard", "b-ours")):
+        assert "There are more" not in page
+    assert "<strong>1</strong>" in text(curator, "working")
+    keyvalue.put(tenant, "tenant", "l", 1, ttl=600)
+    scratchpads.append(tenant, "second-pad", NewEntry(part="reasoning", content="x"))
+    ben = blackboards.join(tenant, "b-ours", "ben")
+    blackboards.post(tenant, "b-ours", ben.token, area="public", content="second post")
+    blackboards.join(tenant, "second-board", "ann")
+    page = text(curator, "working")
+    assert page.count("There are more: the first 1 are shown.") == 3
+    assert page.count("<strong>1+</strong>") == 2
+    assert "There are more: the first 1 are shown." in text(curator, "working_blackboard", "b-ours")
 
 
 def test_an_entry_is_read_and_let_go(curator, tenant, held):
