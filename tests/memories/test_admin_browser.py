@@ -11,6 +11,8 @@ from playwright.sync_api import expect, sync_playwright
 
 from memories.models import Memory
 from memories.services import get_memory, revise
+from memories.working import blackboards, keyvalue, leases, scratchpads
+from memories.working.scratchpads import NewEntry
 from memos_project.db import tenant_scope
 
 CHROMIUM = which("chromium") or which("chromium-browser")
@@ -123,3 +125,33 @@ def test_it_fits_a_narrow_window_in_the_dark(live_server, session, remember):
             page.goto(f"/admin/{path}")
             page.wait_for_load_state("networkidle")
             assert page.evaluate("document.documentElement.scrollWidth") <= 400, path
+
+
+TORN = """() => [...document.querySelectorAll(".memos-table :is(th, .memos-whole)")].flatMap((cell) => {
+    const text = cell.firstChild, range = document.createRange();
+    return [...(text?.textContent ?? "").matchAll(/\\S+/g)].map((word) => {
+        range.setStart(text, word.index);
+        range.setEnd(text, word.index + word[0].length);
+        return range.getClientRects().length > 1 ? word[0] : "";
+    });
+}).filter(Boolean)"""
+
+
+WIDE = """() => [...document.querySelectorAll(".memos-card")]
+    .filter((card) => card.scrollWidth > card.clientWidth).map((card) => card.textContent)"""
+
+
+@pytest.mark.parametrize("width", [1440, 1000, 400])
+def test_long_names_leave_short_words_whole(live_server, session, tenant, width):
+    name = "a-very-long-name-" * 11
+    scratchpads.append(tenant, name, NewEntry(part="observations", content="x" * 300, author=name))
+    joined = blackboards.join(tenant, name, name)
+    blackboards.post(tenant, name, joined.token, area="public", content="x" * 300)
+    leases.take(tenant, name, "claims", name, joined.token, seconds=60)
+    keyvalue.put(tenant, f"session:{name}", name, "x" * 500, ttl=600)
+    with browser(live_server, session, width=width) as page:
+        for path in ("", f"scratchpads/{name}/", f"blackboards/{name}/"):
+            assert page.goto(f"/admin/working/{path}").status == 200
+            assert page.evaluate(TORN) == []
+            assert page.evaluate(WIDE) == []
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
