@@ -7,10 +7,11 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connections, transaction
+from django.utils import timezone
 
 from memories import indexing, projections
 from memories.embeddings import EmbeddingError, get_embedder
-from memories.models import EmbeddingModel, MemoryTokens
+from memories.models import EmbeddingModel, IndexJob, MemoryTokens
 from memories.retrieval import ACTIVE_SECONDS
 from memories.vectors import IndexUnavailable, vector_index
 from memories.vectors.pgvector import PgVectorIndex
@@ -116,6 +117,10 @@ def drop(model: EmbeddingModel) -> None:
     for tenant_id in Tenant.objects.values_list("id", flat=True):
         with tenant_scope(tenant_id):
             MemoryTokens.objects.filter(tenant_id=tenant_id, model=model).delete()
+            # They may have been given up for this model's sake.
+            IndexJob.objects.filter(tenant_id=tenant_id, due_at=None).update(
+                due_at=timezone.now(), attempts=0, error=""
+            )
     model.delete()
 
 

@@ -285,7 +285,9 @@ def _write(
         fresh = [memory for memory in memories if memory.pk in ours and memory.pk in embedded]
         _write_vectors(tenant_id, model, fresh, embedded)
         if model.is_active:
-            send_prepared(MARK_UNREAD, {"tenant": tenant_id, "ids": list(ours)})
+            # Not each time that another model fails anew: the graph may be at it, or have given up.
+            new = {each.memory_id for each in claims if each.attempts <= 1} | embedded.keys()
+            send_prepared(MARK_UNREAD, {"tenant": tenant_id, "ids": list(ours & new)})
         if finish:
             send_prepared(FINISH, {"tenant": tenant_id, "ids": list(ours)})
     return ours

@@ -259,8 +259,9 @@ def _take(tenant_id: UUID) -> list[Claim]:
 
 
 def _is_indexing(tenant_id: UUID) -> bool:
+    """Whether something waits for its vectors that has not failed yet."""
     with tenant_scope(tenant_id):
-        due = IndexJob.objects.filter(tenant_id=tenant_id, due_at__lte=timezone.now())
+        due = IndexJob.objects.filter(tenant_id=tenant_id, due_at__lte=timezone.now(), error="")
         # The first in the index's order, not exists(): ``tenancy.planner`` says why.
         return due.order_by("due_at").values("due_at").first() is not None
 

@@ -126,9 +126,11 @@ def is_indexed(tenant_id: UUID, memory_ids: list[UUID]) -> bool:
 
 def is_read(tenant_id: UUID, memory_ids: list[UUID]) -> bool:
     """Whether, besides, the graph knows what these memories say, or has given them up."""
+    if not is_indexed(tenant_id, memory_ids):
+        return False
     with tenant_scope(tenant_id):
         unread = ReadJob.objects.filter(tenant_id=tenant_id, memory_id__in=memory_ids, due_at__isnull=False)
-        return is_indexed(tenant_id, memory_ids) and not unread.exists()
+        return not unread.exists()
 
 
 def _words(tenant_id: UUID, memory_id: UUID) -> Projection:

@@ -62,13 +62,13 @@ GROUP BY v.memory_id ORDER BY cosine DESC, v.memory_id LIMIT %(limit)s
 # A chunk whose token vectors are lost is as little held as one whose vector is.
 HELD = """
 SELECT v.memory_id, min(v.content_hash), max(v.content_hash), max(v.chunk) + 1, count(*) FILTER (
-    WHERE e.token_dimensions = 0 OR EXISTS (
+    WHERE (SELECT e.token_dimensions = 0 FROM memories_embeddingmodel e WHERE e.id = %s) OR EXISTS (
         SELECT FROM memories_memorytokens t
         WHERE t.memory_id = v.memory_id AND t.model_id = v.model_id AND t.chunk = v.chunk
           AND t.tenant_id = v.tenant_id OFFSET 0
     )
 )
-FROM memories_memoryvector v JOIN memories_embeddingmodel e ON e.id = v.model_id
+FROM memories_memoryvector v
 WHERE v.tenant_id = %s AND v.model_id = %s AND {} GROUP BY v.memory_id
 """
 HELD_OF = HELD.format("v.memory_id = ANY(%s)")
@@ -175,7 +175,7 @@ class PgVectorIndex(VectorIndex):
 
     def held(self, tenant: UUID, model: IndexedModel, memory_ids: Collection[UUID]) -> dict[UUID, str]:
         with _available(), tenant_scope(tenant), connection.cursor() as cursor:
-            cursor.execute(HELD_OF, [tenant, model.id, list(memory_ids)])
+            cursor.execute(HELD_OF, [model.id, tenant, model.id, list(memory_ids)])
             return {row[0]: _whole(*row[1:]) for row in cursor.fetchall()}
 
     def scan(self, tenant: UUID | None, model: IndexedModel, *, batch: int) -> Iterator[list[HeldMemory]]:
@@ -189,7 +189,7 @@ class PgVectorIndex(VectorIndex):
     @staticmethod
     def _scan_after(tenant: UUID, model: IndexedModel, last: UUID, batch: int) -> list[HeldMemory]:
         with _available(), tenant_scope(tenant), connection.cursor() as cursor:
-            cursor.execute(HELD_AFTER, [tenant, model.id, last, batch])
+            cursor.execute(HELD_AFTER, [model.id, tenant, model.id, last, batch])
             return [HeldMemory(tenant, row[0], _whole(*row[1:])) for row in cursor.fetchall()]
 
     def ping(self) -> None:

@@ -304,6 +304,15 @@ class TestDrop:
         assert indexed() == 1
         assert level(tenant, other_tenant)
 
+    def test_what_was_given_up_is_tried_without_it(self, tenant, stored, remember, indexed):
+        model = filled()
+        remember("Written later.")
+        with tenant_scope(tenant.id):
+            IndexJob.objects.update(due_at=None, attempts=9, error="refused")
+        assert indexed() == 0
+        drop(model)
+        assert indexed() == 1
+
     def test_first_it_waits_for_those_that_may_still_ask_it(self, stored, monkeypatch):
         model = filled()
         seen = []

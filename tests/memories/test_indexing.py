@@ -7,10 +7,10 @@ import pytest
 from django.db import DataError, IntegrityError, connection
 from django.utils import timezone
 
-from memories import indexing, retrieval, services
+from memories import indexing, reading, retrieval, services
 from memories.embeddings import ProviderRejected, ProviderUnavailable
 from memories.indexing import claim, drain, enqueue, level, sweep, take_up, wake
-from memories.models import EmbeddingModel, GraphTenant, IndexJob, Memory, MemoryTokens, MemoryVector
+from memories.models import EmbeddingModel, GraphTenant, IndexJob, Memory, MemoryTokens, MemoryVector, ReadJob
 from memories.receipts import is_indexed, receipt
 from memories.vectors import graph
 from memos_project.db import tenant_scope
@@ -230,6 +230,14 @@ class TestFailures:
         )
         assert is_indexed(tenant.id, memories)
         assert receipt(tenant.id, memories[0]).state == "indexed"
+        # Nor does it keep the graph waiting, or begin again what the graph has given up.
+        due_now(tenant)
+        assert not reading._is_indexing(tenant.id)
+        with tenant_scope(tenant.id):
+            ReadJob.objects.update(due_at=None, attempts=5, error="choked")
+        drain(tenant.id)
+        with tenant_scope(tenant.id):
+            assert {*ReadJob.objects.values_list("due_at", "attempts", "error")} == {(None, 5, "choked")}
         monkeypatch.undo()
         services.retry_indexing(tenant.id, memories, actor="test")
         due_now(tenant)
