@@ -20,7 +20,7 @@ from memos_project.api.problems import respond  # noqa: E402  It needs the apps.
 def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
     """Django, but for paths that are not UTF-8: it would take the byte FD for the three characters %FD."""
     try:
-        environ["PATH_INFO"].encode("latin-1").decode()
+        environ.get("PATH_INFO", "").encode("latin-1").decode()
     except UnicodeDecodeError:
         refusal = respond(HTTPStatus.BAD_REQUEST, "The path is not UTF-8.")
         start_response(f"{refusal.status_code} {refusal.reason_phrase}", [*refusal.items()])

@@ -161,7 +161,7 @@ class AdminHealthView(TenantView):
 def _workers() -> int:
     try:
         return len(celery.control.ping(timeout=0.3) or ())
-    except (OSError, redis.RedisError, KombuError):
+    except (OSError, KombuError, *celery.connection_for_read().transport.connection_errors):  # type: ignore[misc]
         return 0
 
 

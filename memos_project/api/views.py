@@ -34,6 +34,8 @@ class TenantView(APIView):
 
     # By method, where it is not to read for GET and to write for the rest.
     scopes: ClassVar[Mapping[str, str]] = {}
+    body_names_tenant: ClassVar[bool] = True
+    """Whether a ``tenant_id`` in the body is for memOS."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -65,10 +67,12 @@ class TenantView(APIView):
         return find_tenant(named)
 
     def _named_in_body(self) -> str | None:
-        body = self.request.data if self.request.method in ("POST", "PUT", "PATCH") else None
+        body = self.request.data if self.body_names_tenant and self.request.method != "GET" else None
         named = body.get("tenant_id") if isinstance(body, dict) else None
         if named is not None and not isinstance(named, str):
             raise InvalidInput("Must be a string.", field="tenant_id")
+        if named is not None and self.request.query_params.get("tenant_id") not in (None, named):
+            raise InvalidInput("The query names another one than the body.", field="tenant_id")
         return named
 
     def once(self, tenant: TenantInfo, act: Callable[[], tuple[int, Any]]) -> Response:

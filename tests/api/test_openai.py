@@ -127,6 +127,10 @@ class TestWhole:
         assert first.body["choices"][0]["message"]["content"] == TEXT
         assert second.headers["x-memos-cache"] == "exact"
 
+    def test_a_tenant_of_the_callers_goes_through(self, api, service):
+        assert ask(api, tenant_id="customer-7").status == 200
+        assert service.asked[-1]["tenant_id"] == "customer-7"
+
     def test_without_the_cache(self, api, service):
         assert ask(api, "off").status == ask(api, "off").status == 200
         assert ask(api).headers["x-memos-cache"] == "miss"

@@ -172,9 +172,13 @@ class TestOverHttp:
         assert (answer := api.send(method, path, named)).status == 403
         assert answer.fields == ["tenant_id"]
         assert operator_api.send(method, path, {**body, "tenant_id": 7}).status == 400
+        assert operator_api.send(method, path, named, params={"tenant_id": tenant.slug}).status == 400
         if method == "PUT":
             assert operator_api.get(path).status == 404
             assert operator_api.get(path, tenant_id=other_tenant.slug).status == 200
+            assert operator_api.send("PUT", path, body).status == 200
+            assert operator_api.send("DELETE", path, {"tenant_id": other_tenant.slug}).status == 204
+            assert operator_api.get(path).status == 200
 
     @pytest.mark.parametrize("name", ["nobody", "019aa4a0-0000-7000-8000-000000000000"])
     def test_but_one_that_exists(self, operator_api, name):

@@ -52,6 +52,7 @@ class AnyAccept(DefaultContentNegotiation):
 
 class CompletionsView(TenantView):
     content_negotiation_class = AnyAccept
+    body_names_tenant = False  # it goes through as it is
 
     @extend_schema(
         operation_id="openai_chat_completions",
