@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from itertools import batched, islice
+from itertools import islice
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -272,7 +272,7 @@ def _hydrate(
     best = [int(row) for row in order if query.threshold is None or scores[row] >= query.threshold]
     mementos = (
         (row, memento)
-        for some in batched(best, query.top_k)
+        for some in _growing(best, query.top_k)
         for row, memento in zip(some, _mementos(tenant_id, [found.ids[row] for row in some]), strict=True)
     )
     chosen = list(islice(_distinct(mementos), query.top_k))
@@ -291,6 +291,14 @@ def _hydrate(
         )
         for row, memento in chosen
     ]
+
+
+def _growing(rows: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    """The rows in portions, the first of this size and each twice as large as the one before."""
+    start = 0
+    while start < len(rows):
+        yield rows[start : start + size]
+        start, size = start + size, 2 * size
 
 
 def _mementos(tenant_id: UUID, memory_ids: Sequence[UUID]) -> list[Memento | None]:

@@ -309,14 +309,20 @@ class TestShape:
         for question in ("When does Marta's train leave?", "the train to Vienna"):
             assert contents(ask(question, filters=Filters(user_id="new")))[0].startswith("Marta's train")
 
-    def test_equal_texts_do_not_crowd_out_the_others(self, ask, remember, indexed):
+    def test_equal_texts_do_not_crowd_out_the_others(self, ask, remember, indexed, monkeypatch):
         for number in range(30):
             remember("Good morning, quartermaster!", user_id="dup", conversation_id=f"c{number}")
         others = [f"The quartermaster {did} the stores." for did in ("counted", "locked", "sold", "cleaned")]
         remember(*others, user_id="dup")
         indexed()
+        portions = []
+        read = retrieval._mementos
+        monkeypatch.setattr(
+            retrieval, "_mementos", lambda tenant_id, ids: portions.append(len(ids)) or read(tenant_id, ids)
+        )
         found = contents(ask("good morning quartermaster", top_k=5, filters=Filters(user_id="dup")))
         assert (len(found), {*found}) == (5, {"Good morning, quartermaster!", *others})
+        assert portions == [5, 10, 19]
 
     def test_weights_decide(self, ask, remember, indexed):
         remember("A grey stone.", importance=1.0, user_id="ann")
