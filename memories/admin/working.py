@@ -128,7 +128,12 @@ class Overview(WorkingPage):
 
 class Scratchpad(WorkingPage):
     template = "admin/memories/working/scratchpad.html"
-    acts: ClassVar = {"promote": "promote", "promote-worthy": "promote_worthy", "end": "end"}
+    acts: ClassVar = {
+        "promote": "promote",
+        "promote-worthy": "promote_worthy",
+        "end": "end",
+        "discard": "discard",
+    }
 
     def shown(self, tenant: TenantInfo, **named: str) -> dict[str, Any]:
         session = named["session"]
@@ -148,6 +153,10 @@ class Scratchpad(WorkingPage):
         ended = promotion.end(tenant, session, actor=actor_of(request))
         told = f"{_told(ended)} " if ended.verdicts else ""
         return f"{told}The scratchpad of {session} is gone within a minute."
+
+    def discard(self, request: HttpRequest, tenant: TenantInfo, session: str) -> str:
+        scratchpads.delete(tenant.id, session)
+        return f"The scratchpad of {session} is gone, and nothing of it became a memory."
 
 
 class Entry(WorkingPage):

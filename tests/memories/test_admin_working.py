@@ -115,6 +115,14 @@ def test_a_scratchpad_is_ended(curator, tenant, held):
     assert pad.ttl <= 60
 
 
+def test_a_scratchpad_is_thrown_away(curator, tenant, held):
+    answer = curator.post(url("working_scratchpad", "s-ours"), {"act": "discard"}, follow=True)
+    assert "nothing of it became a memory" in answer.content.decode()
+    assert scratchpads.list_pads(tenant.id, after="", limit=2)[0] == []
+    with tenant_scope(tenant.id):
+        assert Memory.objects.count() == 0
+
+
 def test_one_that_is_not_to_be_promoted_just_goes(curator, tenant):
     scratchpads.append(
         tenant, "s", NewEntry(part="reasoning", content="Tea is green.", weight=0.9), promote=False

@@ -23,8 +23,10 @@ local function size_of(member)
     return tonumber(redis.call('HGET', sizes, member) or 0)
 end
 
+-- What does not grow fits whatever else there is.
 local function is_over(member, size, quota)
-    return tonumber(redis.call('GET', total) or 0) - size_of(member) + size > tonumber(quota)
+    local more = size - size_of(member)
+    return more > 0 and tonumber(redis.call('GET', total) or 0) + more > tonumber(quota)
 end
 
 -- Whether a member may have this many bytes.
