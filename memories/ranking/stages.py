@@ -155,7 +155,7 @@ def _content(
         "window": to_unit(bm25(wide, wide_lengths, average * (own + 2), idf, k1=k1, b=b), floor=0.0),
     }
     if not np.isnan(candidates.cosines).all():
-        # What was stored a moment ago has no vector yet: it means what its words say.
+        # What was stored a moment ago has no vector yet: it means at least what its words say.
         signals["dense"] = to_unit(
             candidates.cosines.astype(np.float64), floor=profile.dense_floor, unknown=signals["lexical"]
         )
