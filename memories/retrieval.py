@@ -276,11 +276,12 @@ def _hydrate(
         for row, memento in zip(some, _mementos(tenant_id, [found.ids[row] for row in some]), strict=True)
     )
     chosen = list(islice(_distinct(mementos), query.top_k))
-    if query.token_budget is not None:
-        chosen = _that_fit(chosen, query.token_budget, lambda each: each[1].content)
+    budget = None if query.token_budget is None else query.token_budget * CHARACTERS_PER_TOKEN
+    if budget is not None:
+        chosen = _that_fit(chosen, budget, lambda each: each[1].content)
     around = _turns_around(tenant_id, [memento.id for _, memento in chosen], query.context)
-    if query.token_budget is not None:
-        around = _turns_that_fit([memento for _, memento in chosen], around, query.token_budget)
+    if budget is not None:
+        around = _turns_that_fit([memento for _, memento in chosen], around, budget)
     explain = _explainer(found, ranking, profile) if query.explain else None
     return [
         Hit(
@@ -318,21 +319,21 @@ def _distinct(ranked: Iterable[tuple[int, Memento | None]]) -> Iterator[tuple[in
         yield row, memento
 
 
-def _that_fit[T](some: Iterable[T], tokens: float, content: Callable[[T], str]) -> list[T]:
+def _that_fit[T](some: Iterable[T], characters: int, content: Callable[[T], str]) -> list[T]:
     """As many of the first as fit; what does not fit is passed over, so that a long one does not end the list."""
-    left, fitting = tokens * CHARACTERS_PER_TOKEN, []
+    fitting = []
     for each in some:
-        if len(content(each)) <= left:
-            left -= len(content(each))
+        if len(content(each)) <= characters:
+            characters -= len(content(each))
             fitting.append(each)
     return fitting
 
 
 def _turns_that_fit(
-    chosen: Sequence[Memento], around: Mapping[UUID, list[Turn]], tokens: int
+    chosen: Sequence[Memento], around: Mapping[UUID, list[Turn]], characters: int
 ) -> dict[UUID, list[Turn]]:
     """The turns for which the hits leave room: those of the best hit first, and of these the nearest."""
-    left = tokens - sum(len(memento.content) for memento in chosen) / CHARACTERS_PER_TOKEN
+    left = characters - sum(len(memento.content) for memento in chosen)
     by_nearness = [
         (memento.id, turn)
         for memento in chosen
