@@ -61,6 +61,7 @@ class Filters:
     conversation_id: str | None = None
     kinds: Sequence[str] = ()
     tiers: Sequence[int] = ()
+    category: str | None = None
     tags: Sequence[str] = ()
     since: datetime | None = None
     until: datetime | None = None
@@ -82,6 +83,7 @@ CONDITIONS: dict[str, str] = {
     ),
     "kinds": "m.kind = ANY(%(kinds)s::text[])",
     "tiers": "m.tier = ANY(%(tiers)s::smallint[])",
+    "category": "m.category = %(category)s",
     "tags": "m.tags::text[] @> %(tags)s::text[]",
     "since": "m.occurred_at >= %(since)s",
     "until": "m.occurred_at < %(until)s",

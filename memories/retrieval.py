@@ -213,8 +213,8 @@ def _nearest(
     if embedded is None or index.in_database:
         return None
     filters = search.filters
-    if filters.metadata and not search.scope.is_large:
-        return None  # no index outside knows metadata; a small scope is searched exactly
+    if (filters.metadata or filters.category is not None) and not search.scope.is_large:
+        return None  # no index outside knows metadata and categories; a small scope is searched exactly
     narrowed = Scope(
         user_id=filters.user_id,
         agent_id=filters.agent_id,

@@ -158,6 +158,7 @@ class FilterInput(serializers.Serializer[Any]):
     tier = serializers.ListField(
         child=StrictChoiceField(choices=Memory.Tier.choices), required=False, max_length=5
     )
+    category = StrictCharField(max_length=200, required=False, allow_blank=True)
     tags = TagsField(required=False, help_text="A memory must carry all of them.")
     since = MomentField(required=False, help_text="Happened at or after.")
     until = MomentField(required=False, help_text="Happened before.")
@@ -235,6 +236,7 @@ class FilterParams(serializers.Serializer[Any]):
     tier = WordsField(
         child=serializers.ChoiceField(choices=Memory.Tier.choices), required=False, help_text="Any of these."
     )
+    category = serializers.CharField(max_length=200, required=False, allow_blank=True, trim_whitespace=False)
     tags = WordsField(child=serializers.CharField(max_length=100), required=False, help_text="All of these.")
     since = MomentField(required=False)
     until = MomentField(required=False)

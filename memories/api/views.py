@@ -42,6 +42,7 @@ def filters_of(data: Mapping[str, Any]) -> Filters:
         conversation_id=data.get("conversation_id"),
         kinds=data.get("kind", ()),
         tiers=data.get("tier", ()),
+        category=data.get("category"),
         tags=data.get("tags", ()),
         since=data.get("since"),
         until=data.get("until"),

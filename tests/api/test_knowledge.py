@@ -16,6 +16,17 @@ def test_it_is_stored_and_listed(api):
     )
 
 
+def test_it_is_listed_and_found_by_category(api):
+    for category in ("sea", "land"):
+        api.post(PATH, {"content": f"What lives in the {category}.", "category": category})
+    for answer in (
+        api.get(PATH, category="sea"),
+        api.get("/v1/memories/search", query="What lives where?", category="sea"),
+        api.post("/v1/memories/search", {"query": "What lives where?", "category": "sea"}),
+    ):
+        assert [each["category"] for each in answer.body["results"]] == ["sea"]
+
+
 def test_the_same_doc_id_is_brought_up_to_date(api):
     first = api.post(PATH, {"content": "Old.", "doc_id": "d1"})
     second = api.post(PATH, {"content": "New.", "doc_id": "d1", "title": "T"})

@@ -316,7 +316,7 @@ class TestList:
     def some(self, api):
         items = [
             {"content": "plain"},
-            {"content": "fact", "kind": "fact", "tier": 3},
+            {"content": "fact", "kind": "fact", "tier": 3, "category": "shop"},
             {"content": "tagged", "tags": ["red", "blue"], "user_id": "ann"},
             {"content": "agent", "agent_id": "scout", "tags": ["red"], "user_id": "ann"},
             {"content": "turn", "conversation_id": "c1", "kind": "message", "user_id": "ben"},
@@ -335,6 +335,9 @@ class TestList:
             ({"kind": ["fact", "message"]}, ["turn", "fact"]),
             ({"kind": "fact,message"}, ["turn", "fact"]),
             ({"tier": "3"}, ["fact"]),
+            ({"category": "shop"}, ["fact"]),
+            ({"category": "sho"}, []),
+            ({"category": "", "kind": "fact"}, []),
             ({"tags": "red"}, ["agent", "tagged"]),
             ({"tags": "red,blue"}, ["tagged"]),
             ({"tags": ["red", "blue"]}, ["tagged"]),

@@ -26,7 +26,7 @@ from memos_project.db import read_scope
 from tests.factories import new_memory
 
 FULL = Filters(
-    user_id="ann", agent_id="", conversation_id="c", kinds=["fact", "note"], tiers=[2], tags=["x"], since=datetime(2026, 1, 1, tzinfo=UTC),
+    user_id="ann", agent_id="", conversation_id="c", kinds=["fact", "note"], tiers=[2], category="k", tags=["x"], since=datetime(2026, 1, 1, tzinfo=UTC),
     until=datetime(2027, 1, 1, tzinfo=UTC), metadata={"a": 1},
 )  # fmt: skip
 
