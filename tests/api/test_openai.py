@@ -281,7 +281,7 @@ class TestTrouble:
     @pytest.mark.parametrize("change", [{"model": 1}, {"messages": []}, {"messages": [1]}, {"stream": "yes"}])
     def test_bad_requests(self, api, service, change):
         assert ask(api, **change).status == 400
-        assert ask(api, "sometimes").fields == ["cache"]
+        assert ask(api, "sometimes").fields == ["x-memos-cache"]
         assert service.asked == []
 
     @pytest.mark.usefixtures("redis_down")

@@ -20,7 +20,7 @@ from memories.working import llm_cache
 from memories.working.llm_cache import upstream
 from memos_project.api.fields import StrictBooleanField, StrictCharField
 from memos_project.api.views import TenantView, validated
-from memos_project.errors import MemosError, Unavailable
+from memos_project.errors import InvalidInput, MemosError, Unavailable
 from memos_project.tenancy.callers import TenantInfo
 
 log = structlog.get_logger(__name__)
@@ -37,10 +37,6 @@ class CompletionInput(serializers.Serializer[Any]):
     model = StrictCharField(max_length=200)
     messages = AskedField()
     stream = StrictBooleanField(required=False, allow_null=True)
-
-
-class Mode(serializers.Serializer[Any]):
-    cache = serializers.ChoiceField(choices=MODES)
 
 
 class AnyAccept(DefaultContentNegotiation):
@@ -71,7 +67,9 @@ class CompletionsView(TenantView):
         """Chat completions of the configured upstream, answered from the cache where it can."""
         data = validated(CompletionInput, request.data)
         body = cast(dict[str, Any], request.data)
-        mode = validated(Mode, {"cache": request.headers.get(HEADER, "exact")})["cache"]
+        mode = request.headers.get(HEADER, "exact")
+        if mode not in MODES:
+            raise InvalidInput(f"One of {', '.join(MODES)}.", field=HEADER)
         tenant = self.tenant()
         asked = llm_cache.Request(
             data["model"], data["messages"], {name: value for name, value in body.items() if name not in ("model", "messages")}
