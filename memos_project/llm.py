@@ -5,15 +5,10 @@ Unusable where it does not hold. Such an answer is sent back once with the reaso
 """
 
 import json
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from types import TracebackType
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from purgatory import SyncCircuitBreakerFactory
-from purgatory.domain.model import OpenedState
+from memos_project.breaker import CircuitBreaker, CircuitOpen
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionMessageParam
@@ -40,10 +35,7 @@ class LanguageModel:
         self._model = model
         # The client insists on some key; a call is not repeated, so that the circuit breaker sees each failure.
         self._client = openai.OpenAI(base_url=url, api_key=key or "none", timeout=timeout, max_retries=0)
-        self._breaker = SyncCircuitBreakerFactory().get_breaker(
-            url, threshold=BREAKER_FAILURES, ttl=BREAKER_SECONDS
-        )
-        self._breaker_lock = threading.Lock()
+        self._breaker = CircuitBreaker(url, failures=BREAKER_FAILURES, seconds=BREAKER_SECONDS)
         # The client checks neither that an answer is JSON nor that it has the shape it expects.
         self._errors = (openai.APIError, ValueError, TypeError, AttributeError, LookupError, RecursionError)
 
@@ -80,8 +72,8 @@ class LanguageModel:
     def _completion(
         self, messages: "list[ChatCompletionMessageParam]", name: str, schema: Mapping[str, Any]
     ) -> str:
-        with self._circuit():
-            try:
+        try:
+            with self._breaker.call():
                 answer = self._client.chat.completions.create(
                     model=self._model,
                     messages=messages,
@@ -92,32 +84,13 @@ class LanguageModel:
                     },
                 )
                 content = answer.choices[0].message.content
-            except self._errors as error:
-                # Not its text: endpoints like to repeat the key they refuse.
-                status = getattr(error, "status_code", "")
-                raise ModelUnavailable(f"{type(error).__name__} {status}".strip()) from None
+        except CircuitOpen as error:
+            raise ModelUnavailable(f"The model {error}") from None
+        except self._errors as error:
+            # Not its text: endpoints like to repeat the key they refuse.
+            status = getattr(error, "status_code", "")
+            raise ModelUnavailable(f"{type(error).__name__} {status}".strip()) from None
         return content if isinstance(content, str) else ""
-
-    @contextmanager
-    def _circuit(self) -> Iterator[None]:
-        """Count failures in a row; the breaker is not made for threads, so its state changes under a lock."""
-        with ExitStack() as stack:
-            with self._breaker_lock:
-                try:
-                    self._breaker.__enter__()
-                except OpenedState as error:
-                    rest = error.opened_at + BREAKER_SECONDS - time.time()
-                    raise ModelUnavailable(
-                        f"The model failed repeatedly, left alone for {rest:.0f} s"
-                    ) from None
-            stack.push(self._leave_breaker)
-            yield
-
-    def _leave_breaker(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._breaker_lock:
-            self._breaker.__exit__(kind, error, trace)
 
 
 def _object(answer: str) -> dict[str, Any]:

@@ -16,22 +16,17 @@
 
 import math
 import os
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 import openai
 import structlog
 import tenacity
-from purgatory import SyncCircuitBreakerFactory
-from purgatory.domain.model import OpenedState
 
 from memories.embeddings.base import (
     Embedder,
@@ -44,6 +39,7 @@ from memories.embeddings.base import (
     truncated,
 )
 from memories.embeddings.chunking import Tokens, estimate
+from memos_project.breaker import CircuitBreaker, CircuitOpen
 
 log = structlog.get_logger(__name__)
 
@@ -102,8 +98,8 @@ def _check(name: str, value: object, kind: type) -> None:
         )
 
 
-class _CircuitOpen(ProviderUnavailable):
-    """Not even tried, so there is nothing to wait for between attempts."""
+class _NotTried(ProviderUnavailable):
+    """The circuit is open, so there is nothing to wait for between attempts."""
 
 
 class OpenAIEmbedder(Embedder):
@@ -118,13 +114,12 @@ class OpenAIEmbedder(Embedder):
         self._asks_dimensions = self._options.native_dimensions > spec.dimensions
         self._key = _api_key(self._options.api_key_env)
         self._client = _client(self._options, self._key)
-        self._breaker = SyncCircuitBreakerFactory().get_breaker(
+        self._breaker = CircuitBreaker(
             spec.name,
-            threshold=self._options.breaker_failures,
-            ttl=self._options.breaker_seconds,
+            failures=self._options.breaker_failures,
+            seconds=self._options.breaker_seconds,
             exclude=[ProviderRejected],
         )
-        self._breaker_lock = threading.Lock()
 
     def tokenize(self, text: str) -> Tokens:
         return estimate(text)
@@ -165,7 +160,7 @@ class OpenAIEmbedder(Embedder):
         return retrying(self._attempt, texts, query=query)
 
     def _is_worth_waiting(self, error: BaseException) -> bool:
-        if not isinstance(error, ProviderUnavailable) or isinstance(error, _CircuitOpen):
+        if not isinstance(error, ProviderUnavailable) or isinstance(error, _NotTried):
             return False
         # Asked to stay away for longer, the caller had better come back to it.
         return (error.retry_after or 0) <= self._options.longest_pause
@@ -182,36 +177,20 @@ class OpenAIEmbedder(Embedder):
 
     def _attempt(self, texts: list[str], *, query: bool) -> list[FloatArray]:
         timeout = self._options.query_timeout if query else self._options.timeout
-        with self._circuit():
-            try:
-                return self._ask(texts, timeout=timeout)
-            except openai.APIStatusError as error:
-                raise self._failure(error) from None
-            except NO_ANSWER as error:
-                raise ProviderUnavailable(f"The embedding endpoint gave no usable answer: {error}") from error
-
-    @contextmanager
-    def _circuit(self) -> Iterator[None]:
-        """Count failures in a row; the breaker is not made for threads, so its state changes under a lock."""
-        with ExitStack() as stack:
-            with self._breaker_lock:
-                self._enter_breaker()
-            stack.push(self._leave_breaker)
-            yield
-
-    def _enter_breaker(self) -> None:
         try:
-            self._breaker.__enter__()
-        except OpenedState as error:
-            rest = error.opened_at + self._options.breaker_seconds - time.time()
+            with self._breaker.call():
+                return self._answered(texts, timeout=timeout)
+        except CircuitOpen as error:
             reason = "The embedding endpoint failed repeatedly and is left alone for a while."
-            raise _CircuitOpen(reason, retry_after=max(0.0, rest)) from None
+            raise _NotTried(reason, retry_after=error.seconds) from None
 
-    def _leave_breaker(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._breaker_lock:
-            self._breaker.__exit__(kind, error, trace)
+    def _answered(self, texts: list[str], *, timeout: float) -> list[FloatArray]:
+        try:
+            return self._ask(texts, timeout=timeout)
+        except openai.APIStatusError as error:
+            raise self._failure(error) from None
+        except NO_ANSWER as error:
+            raise ProviderUnavailable(f"The embedding endpoint gave no usable answer: {error}") from error
 
     def _ask(self, texts: list[str], *, timeout: float) -> list[FloatArray]:
         extra: dict[str, Any] = {"dimensions": self.spec.dimensions} if self._asks_dimensions else {}
