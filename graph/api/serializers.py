@@ -14,7 +14,6 @@ from graph.matching import MAX_VALUES, OPERATORS, PROPERTIES
 from graph.models import Entity
 from graph.stores import MAX_DEPTH
 from memos_project.api.fields import (
-    CursorField,
     JsonObjectField,
     MomentField,
     StrictBooleanField,
@@ -22,24 +21,16 @@ from memos_project.api.fields import (
     StrictIntegerField,
     StrictUUIDField,
 )
+from memos_project.api.parameters import PageParams
 
 
-class EntitiesParams(serializers.Serializer[Any]):
+class EntitiesParams(PageParams):
     name = StrictCharField(
         max_length=200,
         required=False,
         help_text="A name, or one that sounds like it; then there is one page.",
     )
     kind = serializers.ChoiceField(choices=Entity.Kind.choices, required=False)
-    limit = serializers.IntegerField(min_value=1, max_value=1000, required=False)
-    cursor = CursorField(max_length=100, required=False, help_text="From ``next_cursor`` of the page before.")
-    tenant_id = serializers.CharField(max_length=63, required=False)
-
-
-class PageParams(serializers.Serializer[Any]):
-    limit = serializers.IntegerField(min_value=1, max_value=1000, required=False)
-    cursor = CursorField(max_length=100, required=False, help_text="From ``next_cursor`` of the page before.")
-    tenant_id = serializers.CharField(max_length=63, required=False)
 
 
 class TimelineParams(serializers.Serializer[Any]):

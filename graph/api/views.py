@@ -16,7 +16,7 @@ from graph import merging, neighbourhoods, queries, services, traversal
 from graph.api import serializers as s
 from graph.api.renderers import SvgRenderer
 from graph.matching import match
-from memos_project.api.parameters import IDEMPOTENCY_KEY, TENANT_ID
+from memos_project.api.parameters import IDEMPOTENCY_KEY, TENANT_ID, PageParams
 from memos_project.api.renderers import JSONRenderer
 from memos_project.api.views import TenantView, decode_cursor, page, validated
 
@@ -79,10 +79,10 @@ class FactsView(TenantView):
 
 
 class MemoriesView(TenantView):
-    @extend_schema(operation_id="entities_memories", parameters=[s.PageParams], responses=s.MentionedPage)
+    @extend_schema(operation_id="entities_memories", parameters=[PageParams], responses=s.MentionedPage)
     def get(self, request: Request, entity_id: UUID) -> Response:
         """The memories that speak of an entity."""
-        params = validated(s.PageParams, request.query_params)
+        params = validated(PageParams, request.query_params)
         limit = params.get("limit", 50)
         rows = queries.memories_of(self.tenant().id, entity_id, after=_after(params), limit=limit + 1)
         found = [{"memory_id": memory_id, "text": text} for memory_id, text in rows]
@@ -212,10 +212,10 @@ class UndoSplitView(TenantView):
 
 
 class DoubtsView(TenantView):
-    @extend_schema(operation_id="doubts_list", parameters=[s.PageParams], responses=s.DoubtPage)
+    @extend_schema(operation_id="doubts_list", parameters=[PageParams], responses=s.DoubtPage)
     def get(self, request: Request) -> Response:
         """Pairs of entities that may be one."""
-        params = validated(s.PageParams, request.query_params)
+        params = validated(PageParams, request.query_params)
         limit = params.get("limit", 50)
         doubts = queries.doubts(self.tenant().id, after=_after(params), limit=limit + 1)
         return Response(page(doubts, limit, render=asdict, key=attrgetter("id")))

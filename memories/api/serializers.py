@@ -11,7 +11,6 @@ from rest_framework import serializers
 from memories.models import Memory
 from memories.services import NewMemory
 from memos_project.api.fields import (
-    CursorField,
     JsonObjectField,
     MomentField,
     StrictBooleanField,
@@ -20,6 +19,7 @@ from memos_project.api.fields import (
     StrictFloatField,
     StrictIntegerField,
 )
+from memos_project.api.parameters import PageParams
 
 NAME = {"max_length": 200, "required": False, "allow_blank": True}
 
@@ -247,13 +247,6 @@ class FilterParams(serializers.Serializer[Any]):
 @extend_schema_field({"type": "string", "pattern": "^[A-Za-z0-9_-]{11}$"})
 class TurnCursorField(serializers.CharField):
     """Where the page before ended: the number of a turn in base64."""
-
-
-class PageParams(serializers.Serializer[Any]):
-    limit = serializers.IntegerField(min_value=1, max_value=1000, required=False)
-    cursor: serializers.CharField = CursorField(
-        max_length=100, required=False, help_text="From ``next_cursor`` of the page before."
-    )
 
 
 class TurnPageParams(PageParams):

@@ -19,7 +19,7 @@ from memories.api import serializers as s
 from memories.candidates import Filters
 from memories.models import Memory, MemoryVersion
 from memories.services import NewMemory
-from memos_project.api.parameters import IDEMPOTENCY_KEY, IF_MATCH, TENANT_ID
+from memos_project.api.parameters import IDEMPOTENCY_KEY, IF_MATCH, TENANT_ID, PageParams
 from memos_project.api.problems import flattened
 from memos_project.api.views import (
     TenantView,
@@ -339,12 +339,12 @@ class MessageSearchView(TenantView):
 class ConversationsView(TenantView):
     @extend_schema(
         operation_id="conversations_list",
-        parameters=[s.PageParams, OpenApiParameter("user_id", str), TENANT_ID],
+        parameters=[PageParams, OpenApiParameter("user_id", str)],
         responses=s.ConversationPage,
     )
     def get(self, request: Request) -> Response:
         """Conversations, those begun last first."""
-        params = validated(s.PageParams, request.query_params)
+        params = validated(PageParams, request.query_params)
         limit = params.get("limit", 50)
         before = UUID(bytes=decode_cursor(params["cursor"])) if "cursor" in params else None
         user_id = _text_param(request, "user_id")
@@ -376,7 +376,7 @@ class ConversationView(TenantView):
 class ConversationMessagesView(TenantView):
     @extend_schema(
         operation_id="conversations_messages",
-        parameters=[CONVERSATION, OF_USER, TENANT_ID, s.TurnPageParams],
+        parameters=[CONVERSATION, OF_USER, s.TurnPageParams],
         responses=s.MemoryPage,
     )
     def get(self, request: Request, conversation: str) -> Response:

@@ -1,11 +1,17 @@
 """Parameters of many operations, as the OpenAPI schema tells them."""
 
+from typing import Any
+
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+
+from memos_project.api.fields import CursorField
 
 # A part of an address.
 NAME = r"[^\x00-\x1f\x7f/]{1,200}"
 
-TENANT_ID = OpenApiParameter("tenant_id", str, description="The key's own tenant, or any for an operator.")
+OWN_OR_ANY = "The key's own tenant, or any for an operator."
+TENANT_ID = OpenApiParameter("tenant_id", str, description=OWN_OR_ANY)
 IF_MATCH = OpenApiParameter(
     "If-Match",
     {"type": "string", "pattern": r'^(\*|"[0-9]{1,16}")$'},
@@ -18,6 +24,16 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="The same request again is answered, not done, again.",
 )
+
+
+class PageParams(serializers.Serializer[Any]):
+    """Of lists in pages."""
+
+    limit = serializers.IntegerField(min_value=1, max_value=1000, required=False)
+    cursor: serializers.CharField = CursorField(
+        max_length=100, required=False, help_text="From ``next_cursor`` of the page before."
+    )
+    tenant_id = serializers.CharField(max_length=63, required=False, help_text=OWN_OR_ANY)
 
 
 def named(parameter: str, what: str, *, pattern: str = NAME) -> OpenApiParameter:

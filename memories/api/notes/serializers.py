@@ -7,12 +7,12 @@ from rest_framework import serializers
 from memories.api.serializers import NAME, ContentField, TagsField
 from memories.models import ConsolidationRun, ConsolidationStep, Note
 from memos_project.api.fields import (
-    CursorField,
     StrictBooleanField,
     StrictCharField,
     StrictFloatField,
     StrictUUIDField,
 )
+from memos_project.api.parameters import PageParams
 
 MOST_SOURCES = 100
 
@@ -42,13 +42,11 @@ class NoteInput(serializers.Serializer[Any]):
     tenant_id = StrictCharField(max_length=63, required=False)
 
 
-class PageParams(serializers.Serializer[Any]):
+class SmallPageParams(PageParams):
     limit = serializers.IntegerField(min_value=1, max_value=200, required=False)
-    cursor = CursorField(max_length=100, required=False, help_text="From ``next_cursor`` of the page before.")
-    tenant_id = serializers.CharField(max_length=63, required=False)
 
 
-class NotesParams(PageParams):
+class NotesParams(SmallPageParams):
     query = ContentField(required=False, help_text="A question; the notes that answer it best, on one page.")
     user_id = serializers.CharField(max_length=200, required=False)
     keyword = serializers.CharField(max_length=100, required=False)

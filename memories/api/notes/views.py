@@ -105,11 +105,11 @@ def _step(step: ConsolidationStep) -> dict[str, Any]:
 
 class ConsolidationsView(TenantView):
     @extend_schema(
-        operation_id="consolidations_list", parameters=[s.PageParams], responses=s.ConsolidationPage
+        operation_id="consolidations_list", parameters=[s.SmallPageParams], responses=s.ConsolidationPage
     )
     def get(self, request: Request) -> Response:
         """Consolidations, the latest first."""
-        params = validated(s.PageParams, request.query_params)
+        params = validated(s.SmallPageParams, request.query_params)
         limit = params.get("limit", 50)
         rows = runs.list_runs(self.tenant().id, before=_before(params), limit=limit + 1)
         return Response(page(rows, limit, render=_run, key=lambda each: each.pk))
