@@ -43,7 +43,7 @@ _ENDS_NOUN = STOP_WORDS | AUXILIARIES | word_set(
 )  # fmt: skip
 _NOUN_WORD = re.compile(r" ?([^\W\d_]+(?:['’-][^\W\d_]+)*)")
 _DETERMINERS = re.compile(
-    r"(?: ?\b(?:a|an|the|some|my|his|her|their|our|its|own|new|old|very|really|quite|certified|professional|two|three|both|all)\b)*",
+    r"(?: ?\b(?:a little|a bit of|a|an|the|some|my|his|her|their|our|its|own|new|old|very|really|quite|certified|professional|two|three|both|all)\b)*",
     re.IGNORECASE,
 )
 MOST_NOUN_WORDS = 3
@@ -59,9 +59,11 @@ class Clause:
     start: int
     end: int
     """Of the sentence in the passage."""
+    speaker: str
+    """Who says "my" in it; may be empty."""
 
     @classmethod
-    def of(cls, passage: str, start: int, end: int, mentions: Sequence[Mention]) -> "Clause":
+    def of(cls, passage: str, start: int, end: int, mentions: Sequence[Mention], *, speaker: str) -> "Clause":
         """The mentions are those of the sentence; "my" and "me" stay the words they are."""
         end = min(end, start + READ_CHARACTERS)
         mentions = [each for each in mentions if each.end <= end and each.text.lower() not in NOT_SUBJECTS][
@@ -77,7 +79,7 @@ class Clause:
             length, at = length + len(before) + 1, each.end
         parts.append(UNSEEN.sub(" ", passage[at:end]))
         text = "".join(parts).replace("\n", " ").replace("’", "'")
-        return cls(text, tuple(mentions), tuple(places), start, end)
+        return cls(text, tuple(mentions), tuple(places), start, end, speaker)
 
     def mention(self, character: str) -> Mention:
         return self.mentions[(ord(character) - _FIRST) % 256]

@@ -44,11 +44,13 @@ def _rule(
 
 RULES = (
     _rule("works_at", r"(?:works?|working|worked|employed|interning|interned)(?: as [^.,;]{1,40}?)? (?:at|for|by)", _ORG, past_ends=True),
-    _rule("works_at", r"(?:got|have|has|landed|took|accepted)(?: \w+){0,4} (?:job|position|role|internship|offer) (?:at|with|from)", _ORG, begins=True),
+    _rule("works_at", r"(?:got|have|has|landed|found|start|starts|started|starting|began)(?: (?!fired|laid|sacked|let)\w+){0,4} (?:job|position|role|internship) (?:at|with)", _ORG, begins=True),
+    _rule("works_at", r"(?:took|accepted)(?: \w+){0,4} (?:job|position|role|internship|offer) (?:at|with|from)", _ORG, begins=True),
     _rule("works_at", r"(?:teach|teaches|teaching|taught) at", _ORG, past_ends=True),
     _rule("works_at", r"(?:join|joined|joining|started at|starting at|start at|began at|started working (?:at|for)|starts at)", one_of("organisation", "thing"), begins=True),
-    _rule("works_at", r"(?:left|quit|quitting|leaving|resigned from|was fired from|was laid off from|got laid off from|retired from)", one_of("organisation", "thing"), ends=True),
+    _rule("works_at", r"(?:left|quit|quitting|leaving|resigned from|retired from)", one_of("organisation", "thing"), ends=True),
     _rule("works_at", r"(?:left|quit|quitting|leaving|lost|resigned from)(?: my| his| her| their| the)(?: \w+)? (?:job|position|post|role) (?:at|with)", _ORG, ends=True),
+    _rule("works_at", r"(?:fired|sacked|laid off|let go)(?: from| by)(?: (?:my|his|her|their|the)(?: \w+)? (?:job|position|post|role) (?:at|with))?", _ORG, ends=True),
     _rule("lives_in", r"(?:lives?|living|lived|resides?|based|settled) in", one_of("place", "thing"), past_ends=True),
     _rule("lives_in", r"(?:move|moved|moving|relocate|relocated|relocating|moves)(?: back| over)?(?: from \S{1,20})? to", one_of("place", "thing"), begins=True),
     _rule("lives_in", r"(?:moved|moving|relocated)(?: away| out)? (?:from|of)", one_of("place"), ends=True),
@@ -77,7 +79,10 @@ RULES = (
     _rule("part_of", r"(?:(?:a )?part of|(?:a )?subsidiary of|owned by|acquired by)", one_of("organisation", "product", "place"), subjects=NAMED, noun_subject=True),
     _rule("happened_on", rf"(?:takes? place|took place|held|starts?|started|begins?|is|was|happened|scheduled for|opens?)(?: in {one_of('place')}| at {one_of('place')})?(?: on| in| from)?", DATE, subjects=one_of("event")),
     _rule("costs", r"(?:costs?|costed|cost me|priced at|sells for|sold for)", one_of("amount"), subjects=one_of("product", "thing"), noun_subject=True),
-    _rule("married_to", r"(?:married to|married|engaged to)", PERSON, begins=True),
+    _rule("married_to", r"(?:married to|married)", PERSON, begins=True),
+    _rule("married_to", r"divorced(?: from)?", PERSON, ends=True),
+    _rule("partner_of", r"engaged to", PERSON, begins=True),
+    _rule("reports_to", r"(?:reports?|reporting) to", PERSON),
     _rule("depends_on", r"(?:depends? on|depended on|relies on|rely on|requires?|needs?)", _TECH, subjects=_TECH, noun_subject=True, several=True),
     _rule("replaced_by", r"(?:replaced|superseded|succeeded) by", _TECH, subjects=_TECH, noun_subject=True, begins=True),
 )  # fmt: skip

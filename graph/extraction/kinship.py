@@ -25,11 +25,11 @@ _LIST = rf"({_NAME}(?:(?:, and |, | and | & ){PERSON}(?!'s)){{0,4}})"
 _WHOSE = rf"(?:({PERSON})'s|\b(my|our|his|her|their))"
 
 _BEFORE = re.compile(
-    rf"{_WHOSE} (?:\w+-year-old )?{_ADJECTIVE}({_WORDS})s?,?(?:'s name is| is called| is named| called| named| is|:)? {_LIST}",
+    rf"{_WHOSE} (?:\w+-year-old )?{_ADJECTIVE}(?:ex-)?({_WORDS})s?,?(?:'s name is| is called| is named| called| named| is(?: now)?|:)? {_LIST}",
     re.I,
 )
 _AFTER = re.compile(
-    rf"({PERSON})(?: is| was|'s|,| \(| has been)(?: also| still| now)? {_WHOSE} {_ADJECTIVE}({_WORDS})\b(?!'s)",
+    rf"({PERSON})(?: is| was|'s|,| \(| has been)(?: also| still| now)? {_WHOSE} {_ADJECTIVE}(?:ex-)?({_WORDS})\b(?!'s)",
     re.I,
 )
 _OF_MINE = re.compile(
@@ -46,7 +46,11 @@ _HAS = re.compile(
 _PLURALS = {"married": "married_to", "friends": "friend_of", "siblings": "sibling_of", "brothers": "sibling_of", "sisters": "sibling_of",
             "twins": "sibling_of", "colleagues": "colleague_of", "coworkers": "colleague_of"}  # fmt: skip
 _PERSONS = re.compile(_NAME)
-_FORMER = re.compile(r"\bformer ", re.I)
+_FORMER = re.compile(r"\b(?:former |ex-)", re.I)
+_PARTED = re.compile(
+    rf"({PERSON}) and ({PERSON}) (?:(?:have|had|are|were|got|finally|both|just|also|now|have been) ){{0,2}}divorced\b",
+    re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +61,13 @@ class Kin:
     guessed: bool = False
     """Whose it is was told by "his", "her" or "their"."""
     former: bool = False
+    ends: bool = False
+    """It is over at the time that the clause tells."""
+    at: int = 0
+    """Where it is said; 0 where it is taken for granted, as in "if my sister Clara comes"."""
 
 
-def kinship(clause: Clause, speaker: str, before: Callable[[str, int], list[str]]) -> Iterator[Kin]:
+def kinship(clause: Clause, before: Callable[[str, int], list[str]]) -> Iterator[Kin]:
     """The relations that a clause tells; `before` gives the names a pronoun at a place stands for."""
     text = clause.text
     if "?" in text[-2:]:
@@ -69,7 +77,7 @@ def kinship(clause: Clause, speaker: str, before: Callable[[str, int], list[str]
         if found[name]:
             return [clause.mention(found[name]).name]
         if found[word].lower() in {"my", "our"}:
-            return [speaker] if speaker else []
+            return [clause.speaker] if clause.speaker else []
         return before(found[word].lower(), found.start())
 
     for found in _BEFORE.finditer(text):
@@ -81,11 +89,15 @@ def kinship(clause: Clause, speaker: str, before: Callable[[str, int], list[str]
         for owner in whose(found, 2, 3):
             yield from _kin(owner, found[4], clause.mention(found[1]).name, former=_is_former(found))
     for found in _OF_MINE.finditer(text):
-        owner = speaker if found[4].lower() == "mine" else clause.mention(found[4]).name
+        owner = clause.speaker if found[4].lower() == "mine" else clause.mention(found[4]).name
         for one in _PERSONS.findall(found[1]):
             yield from _kin(owner, found[3], clause.mention(one).name, former=_is_former(found))
     for found in _TOGETHER.finditer(text):
-        yield Kin(clause.mention(found[1]).name, _PLURALS[found[3].lower()], clause.mention(found[2]).name)
+        one, other = clause.mention(found[1]).name, clause.mention(found[2]).name
+        yield Kin(one, _PLURALS[found[3].lower()], other, at=found.end())
+    for found in _PARTED.finditer(text):
+        one, other = clause.mention(found[1]).name, clause.mention(found[2]).name
+        yield Kin(one, "married_to", other, ends=True, at=found.end())
     for found in _HAS.finditer(text):
         for one in _PERSONS.findall(found[3]):
             yield from _kin(

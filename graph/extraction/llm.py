@@ -26,6 +26,7 @@ from graph.extraction.concepts import MOST as MOST_CONCEPTS
 from graph.extraction.concepts import is_telling
 from graph.extraction.predicates import PREDICATES
 from graph.extraction.rules import RulesExtractor, sentence_bounds, speaker_of, with_first_person
+from graph.extraction.voices import voices
 from memos_project.llm import LanguageModel, ModelUnavailable, Unusable, json_object
 
 log = structlog.get_logger(__name__)
@@ -119,7 +120,7 @@ def _extraction(parts: Mapping[str, Any], text: str, given_speaker: str) -> Extr
             raise Unusable(f'"{name}" holds something that is no object')
     found = _mentions(parts["mentions"], text)
     speaker = speaker_of(text, given_speaker, found)
-    mentions = tuple(with_first_person(text, found, speaker))
+    mentions = tuple(with_first_person(text, found, voices(text, speaker, found)))
     statements = tuple(_statements(parts["statements"], mentions, sentence_bounds(text)))
     return Extraction(_concepts(parts["concepts"]), mentions, statements, LLMExtractor.name)
 

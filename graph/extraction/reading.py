@@ -27,10 +27,28 @@ _LIGHT = word_set(
 _BE = word_set("am is are was were be been 'm 're 's isn't aren't wasn't weren't started began")
 _BARE = word_set("work live reside like love enjoy adore hate dislike despise detest prefer own use know speak study play need depend rely "
                  "require belong cost")  # fmt: skip
-_CARRIES = word_set("and but then , who which")
+_CARRIES = word_set("and but then ,")
 _HYPOTHETICAL = word_set("would could might may should 'd wouldn't can gonna")
 _NOT = word_set("n't not no never don't doesn't didn't won't isn't aren't wasn't haven't hasn't can't cannot")
-_CONDITION = re.compile(r"\b(?:if|whether|unless|imagine|suppose|wonder|as if|pretend)\b", re.IGNORECASE)
+_SOMEBODY = rf"(?: that)? (?={ANY}|(?:i|you|he|she|it|we|they|my|your|his|her|its|our|their|the|there|everyone|nobody)\b)"
+# What is said after these is said of no real case, up to the sentence's end.
+_CONDITION = re.compile(
+    rf"\b(?:if|whether|unless|imagine|suppose|wonder|as if|pretend(?:s|ed|ing)?|neither)\b|^had (?={PERSON}|(?:i|you|he|she|we|they)\b)"
+    r"|\b(?:story|poem|novel|song|scene|script|dialogue|essay) (?:in which|where|about)\b",
+    re.IGNORECASE,
+)
+# And after these it is what somebody believes, wishes or denies, up to the next clause.
+_NOT_SAID = re.compile(
+    r"(?:(?:(?<!ca)n't|\bnot|\bnever) (?:really |actually |even )?(?:think|believe|expect|say|said|mean|claim)"
+    r"|\b(?:thought|believed|assumed|used to (?:think|believe)|(?:think|believe|assume|suspect|claim|hope|wish|doubt|dream)s"
+    r"|hope|hoped|wish|wished|doubt|doubted|dreamed|dreamt|(?:everyone|everybody|people|they|some) (?:think|believe|assume|claim)))"
+    rf"{_SOMEBODY}|(?:n't|\bnot) (?:true|the case|correct|certain|sure|clear) that\b|\b(?:maybe|perhaps|possibly|presumably|allegedly|supposedly|reportedly)\b|\b(?:false|untrue|unlikely|impossible|possible|rumou?red) that\b",
+    re.IGNORECASE,
+)
+_NEXT_CLAUSE = re.compile(
+    rf"(?:[,;](?: and| but| so| although| though)?| but| although| though){_SOMEBODY}", re.IGNORECASE
+)
+_RELATIVE = re.compile(r"\b(?:who|which|that)(?: \w+){0,2} $", re.IGNORECASE)
 _NO_MORE = re.compile(r"\b(?:any ?more|any longer)\b", re.IGNORECASE)
 _VERSION = re.compile(f" {one_of('version')}")
 _PRICE = re.compile(rf"[$€£¥₹]|\b(?:{CURRENCIES}|{MONEY})\b", re.IGNORECASE)
@@ -50,7 +68,8 @@ _NO_SUBJECT = word_set("costs cost price total fee sum there it this that these 
 _APPOSED = re.compile(rf"({PERSON}), (?:our|the|an?|my|his|her|their) [^,;:]{{1,40}},$", re.IGNORECASE)
 _LISTS = (("and", "or"), (",", "and"))  # before the last of a list, and before the others
 _REPLACES = re.compile(
-    rf"\b(?:replaced|replacing|replace) (?:the |our )?({NAMED}) (?:with|by) ({NAMED})", re.IGNORECASE
+    rf"(?:\breplaced|(?:\b(?:am|are|is|was|were|been|started|finished|after|by)|'m|'re|'s) replacing) (?:the |our )?({NAMED}) (?:with|by) ({NAMED})",
+    re.IGNORECASE,
 )
 _SWITCHED = re.compile(
     rf"\b(?:migrated|switched|moved) (?:[\w ]{{1,20}} )?from ({NAMED}) to ({one_of('product')})",
@@ -88,12 +107,11 @@ class Subject:
 class Reader:
     """Reads the clauses of one passage in order, and remembers whom "he" and "it" may mean."""
 
-    def __init__(self, occurred_at: datetime | None, speaker: str) -> None:
+    def __init__(self, occurred_at: datetime | None) -> None:
         self.statements: list[Statement] = []
         self.things: list[Mention] = []
         """Mentions that exist only because something is said of them."""
         self._occurred_at = occurred_at
-        self._speaker = speaker
         self._people: list[str] = []
         self._things: list[str] = []
         self._seen: set[tuple[str, str, str, bool]] = set()
@@ -117,7 +135,7 @@ class Reader:
         for each, place in zip(clause.mentions, clause.places, strict=True):
             if place >= end:
                 continue
-            if each.kind == "person" and each.name != self._speaker:
+            if each.kind == "person" and each.name != clause.speaker:
                 people.append(each.name)
             elif each.kind in _MEANT_BY_IT and not (
                 each.kind == "event" and _WHEN.search(clause.text, max(0, place - 12), place)
@@ -158,13 +176,18 @@ class Reader:
 
     def _read_forms(self, clause: Clause) -> None:
         text = clause.text
-        for kin in kinship(clause, self._speaker, lambda word, at: self._owners(clause, word, at)):
-            valid = validity(clause, 0, len(text), Manner(begins=True), self._occurred_at)
+        for kin in kinship(clause, lambda word, at: self._owners(clause, word, at)):
+            if not _is_said(text, kin.at):
+                continue
+            manner = Manner(past=True, ends=True) if kin.ends else Manner(begins=True)
+            valid = validity(clause, 0, len(text), manner, self._occurred_at)
             timed = valid if kin.predicate == "married_to" else None
             if kin.former:
                 timed = Validity(None, self._occurred_at)
             self._say(clause, kin.subject, kin.predicate, kin.object, GUESSED if kin.guessed else SURE, timed)
         for found in [*_REPLACES.finditer(text), *_SWITCHED.finditer(text)]:
+            if not _is_said(text, found.start()):
+                continue
             valid = validity(
                 clause, found.end(), len(text), Manner(past=True, begins=True), self._occurred_at
             )
@@ -172,10 +195,10 @@ class Reader:
         for found in _WITHIN.finditer(text):
             self._say(clause, *self._names(clause, found, "located_in"), LIKELY)
         for found in _BIRTHDAY.finditer(text):
-            who = clause.mention(found[1]).name if found[1] else self._speaker
+            who = clause.mention(found[1]).name if found[1] else clause.speaker
             self._say(clause, who, "born_on", clause.mention(found[2]).name, SURE)
         for found in _FAVOURITE.finditer(text):
-            who = clause.mention(found[1]).name if found[1] else self._speaker
+            who = clause.mention(found[1]).name if found[1] else clause.speaker
             for name in self._objects(clause, found.end(), NAMED, noun=True, several=True):
                 self._say(clause, who, "likes", name, SURE)
 
@@ -194,6 +217,8 @@ class Reader:
 
     def _read_roles(self, clause: Clause) -> None:
         for role in roles.roles(clause):
+            if not _is_said(clause.text, role.noun_start):
+                continue
             who = (
                 self._pronoun(clause, role.who, role.start)
                 if len(role.who) > 1
@@ -233,9 +258,11 @@ class Reader:
         self, clause: Clause, match: re.Match[str], rule: Rule, until: int, carried: list[Subject]
     ) -> list[Subject]:
         """Say what a verb says; returns the subjects that "and works at" may carry on with."""
-        if _CONDITION.search(clause.text, 0, match.start()):
+        if not _is_said(clause.text, match.start()):
             return carried
         subjects, manner = self._before(clause, match, rule, carried)
+        if not subjects and _RELATIVE.search(clause.text, max(0, match.start() - 40), match.start()):
+            return []  # "and her brother, who works at": what comes then is said of nobody known
         if not subjects or manner is None:
             return subjects or carried
         if manner.negated and _NO_MORE.search(clause.text, match.end(), until):
@@ -304,6 +331,7 @@ class Reader:
     ) -> list[Subject]:  # fmt: skip
         if tokens and tokens[-1][0].lower() in {"who", "which", "that"}:
             tokens.pop()
+            carried = []  # whoever stands before "who", and nobody from before
             if len(tokens) > 1 and tokens[-1][0] == "," and re.match(NAMED, tokens[-2][0]):
                 tokens.pop()
         if not tokens:
@@ -317,8 +345,8 @@ class Reader:
         if word in {"he", "she"} or (word == "it" and rule.subjects != PERSON):
             name = self._pronoun(clause, word, base + last.start())
             return [Subject(name, GUESSED, base + last.start())] if name else []
-        if word in _CARRIES and carried:
-            return carried
+        if word in _CARRIES:
+            return [each for each in carried if _may_be(clause.text[each.at], rule)]
         if rule.noun_subject and (noun := _NOUN_BEFORE.search(clause.text, base, base + last.end() + 1)):
             start, end = noun.start(1), noun.end(1) - 1
             words = noun[1].lower().split()
@@ -383,12 +411,25 @@ class Reader:
         return mention.name
 
 
+def _is_said(text: str, at: int) -> bool:
+    """Whether what a clause says at a place is said to be so, and not only supposed, believed, wished or denied."""
+    if _CONDITION.search(text, 0, at):
+        return False
+    thought = [*_NOT_SAID.finditer(text, 0, at)]
+    return not thought or bool(_NEXT_CLAUSE.search(text, thought[-1].end(), at))
+
+
 def _is_object(text: str, at: int, end: int) -> bool:
     """Whether words name a thing by themselves: not in "love going to", "playing kinds of", "like the look of"."""
     last = text[at:end].split()[-1].lower()
     if last in ABSTRACT | PERSON_ROLES or last in _NO_OBJECTS or text.startswith(" of ", end):
         return False
     return not (last.endswith("ing") and _GOES_ON.match(text, end))
+
+
+def _may_be(subject: str, rule: Rule) -> bool:
+    """Whether a mention's character may be the subject of a rule; a pronoun's first letter may."""
+    return bool(re.match(rule.subjects, subject)) or not re.match(ANY, subject)
 
 
 def _agrees(verb: str, last: Mention, subjects: Sequence[Subject]) -> bool:

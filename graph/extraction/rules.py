@@ -1,7 +1,7 @@
 """The extractor that asks no language model: patterns, word lists and rules, for English."""
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from graph.english.text import sentences
@@ -12,6 +12,7 @@ from graph.extraction.concepts import concepts
 from graph.extraction.names import masked, names, sentence_ends, versions
 from graph.extraction.patterns import Span, spans
 from graph.extraction.reading import Reader, sentences_of
+from graph.extraction.voices import FIRST_PERSON, Voice, voices
 
 ROLES = word_set("user assistant system tool human agent ai bot model me unknown")
 """Who is called by these has no name."""
@@ -19,7 +20,6 @@ ROLES = word_set("user assistant system tool human agent ai bot model me unknown
 ENGLISH = ("english", "simple", "")
 """In other languages only names are concepts: it takes the language's own words to tell which others are empty."""
 
-_FIRST_PERSON = re.compile(r"(?<![\w.'’-])(?:I|i|[Mm]e|[Mm]y|[Mm]ine|[Mm]yself)(?![\w-]|\.\w)")
 # Notes about whoever talks with an assistant call them so: "User prefers dark mode".
 _USER = re.compile(
     r"(?:^|[.!?;,] |\n)[-*• ]{0,4}(?:the )?(user)(?='s (?:a|an|been|not)\b| (?:is|was|has|had|will|does|doesn't|did|didn't|isn't|can't|cannot|no "
@@ -43,12 +43,15 @@ def _extracted(passage: Passage) -> Extraction:
     text = passage.text[:READ_CHARACTERS]
     mentions, ends = _mentions(text)
     speaker = speaker_of(text, passage.speaker, mentions)
-    mentions = with_first_person(text, mentions, speaker)
-    reader = Reader(passage.occurred_at, speaker)
+    heard = voices(text, speaker, mentions)
+    mentions = with_first_person(text, mentions, heard)
+    reader = Reader(passage.occurred_at)
     starts = [each.start for each in mentions]
-    for start, end in sentences_of(text, ends):
+    changes = [each.start for each in heard]
+    for start, end in sentences_of(text, sorted({*ends, *changes})):
         within = mentions[bisect_left(starts, start) : bisect_left(starts, end)]
-        reader.read(Clause.of(text, start, end, within))
+        voice = heard[bisect_right(changes, start) - 1]
+        reader.read(Clause.of(text, start, end, within, speaker=voice.name))
     said = {name for each in reader.statements for name in (each.subject, each.object)}
     whole = _merged(mentions, [each for each in reader.things if each.name in said])
     told = _concepts(text, whole, phrases=passage.language in ENGLISH)
@@ -94,11 +97,12 @@ def speaker_of(text: str, given: str, mentions: Sequence[Mention]) -> str:
     )
 
 
-def with_first_person(text: str, mentions: Sequence[Mention], speaker: str) -> list[Mention]:
-    if not speaker:
-        return list(mentions)
+def with_first_person(text: str, mentions: Sequence[Mention], heard: Sequence[Voice]) -> list[Mention]:
     said = [
-        Mention(each.start(), each.end(), each[0], "person", speaker) for each in _FIRST_PERSON.finditer(text)
+        Mention(each.start(), each.end(), each[0], "person", voice.name)
+        for voice in heard
+        if voice.name
+        for each in FIRST_PERSON.finditer(text, voice.start, voice.end)
     ]
     return list(_merged(mentions, said))
 
@@ -130,6 +134,6 @@ def _concepts(text: str, mentions: Sequence[Mention], *, phrases: bool) -> tuple
     named = [
         (each.start, each.name)
         for each in mentions
-        if each.kind in NAMED and not _FIRST_PERSON.fullmatch(each.text) and each.name != "user"
+        if each.kind in NAMED and not FIRST_PERSON.fullmatch(each.text) and each.name != "user"
     ]
     return concepts(masked(text, mentions) if phrases else "", named)

@@ -1,0 +1,59 @@
+import pytest
+
+from graph.extraction.voices import voices
+
+
+def heard(text, speaker="Ada"):
+    return [(text[each.start : each.end], each.name) for each in voices(text, speaker, ())]
+
+
+def test_a_text_is_its_speakers():
+    assert heard("I live in Rome. My cat is here.") == [("I live in Rome. My cat is here.", "Ada")]
+    assert heard("") == []
+
+
+@pytest.mark.parametrize(
+    "quotation", ['"I work at Lidl"', "“I work at Lidl”", "«I work at Lidl»", "„I work at Lidl“"]
+)
+def test_a_quotation_is_somebody_elses(quotation):
+    text = f"He said {quotation}, and I laughed."
+    assert heard(text) == [("He said ", "Ada"), (quotation, ""), (", and I laughed.", "Ada")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'We read "War and Peace", I think.',
+        'My 27" screen and my 5" phone.',
+        '"I live in Rome."',
+        "It's 'my' car, I said.",
+    ],
+)
+def test_marks_that_quote_nobody(text):
+    assert heard(text) == [(text, "Ada")]
+
+
+def test_quoted_lines_are_somebody_elses():
+    assert heard("> I live in Rome\nMe too!") == [("> I live in Rome", ""), ("\nMe too!", "Ada")]
+
+
+def test_a_transcript_has_a_voice_for_each_turn(said):
+    text = "Ada: I live in Bonn.\nMarco: I live in Rome.\nI like it.\nAssistant: I am here."
+    assert [each for _, each in heard(text)] == ["Ada", "", ""]
+    assert said(text.replace("I like it", "I like tea")) == {
+        ("Ada", "lives_in", "Bonn"), ("Marco", "lives_in", "Rome"), ("Marco", "likes", "tea"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text", ["Update: I moved.\nPS: I like it.", "Marco: I live in Rome.", "Marco: I do.\nMarco: I do."]
+)
+def test_labels_make_no_transcript(text):
+    assert heard(text) == [(text, "Ada")]
+
+
+def test_what_others_say_of_themselves_is_not_the_speakers(said):
+    assert said('My colleague wrote: "I live in Rome," said Marco. "And I work at Siemens."') == set()
+    assert said('I live in Bonn. My friend said "my sister Clara works at Siemens".') == {
+        ("Ada", "lives_in", "Bonn"), ("Clara", "works_at", "Siemens"),
+    }  # fmt: skip
