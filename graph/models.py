@@ -221,6 +221,8 @@ class Relation(models.Model):
     unlearned_at = models.DateTimeField(null=True, blank=True)
     confirmed_by = models.CharField(max_length=200, db_default="", blank=True)
     taken_back_by = models.CharField(max_length=200, db_default="", blank=True)
+    # The hash of the text that does not say so, as a curator found: it is not learned from that text again.
+    misread_of = models.CharField(max_length=64, db_default="", blank=True)
 
     class Meta:
         constraints = [

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from graph.extraction import FUNCTIONAL, SYMMETRIC, Extraction, Statement
@@ -193,12 +194,16 @@ def _learn_relations(tenant_id: UUID, texts: Sequence[_Text], entities: Mapping[
     said = {
         (each.source.memory_id, key): sure for each in texts for key, sure in each.relations(entities).items()
     }
-    memory_ids = [each.source.memory_id for each in texts]
+    texts_of = {each.source.memory_id: each.source.content_hash for each in texts}
+    known = Relation.objects.filter(memory_id__in=texts_of).order_by("learned_at", "pk")
+    misread: set[tuple[UUID, UUID, str, UUID]] = set()
     held: set[tuple[UUID | None, Said]] = set()
     gone: list[UUID] = []
-    for row in Relation.objects.filter(memory_id__in=memory_ids, unlearned_at=None).order_by(
-        "learned_at", "pk"
-    ):
+    for row in known.filter(Q(unlearned_at=None) | Q(misread_of__in=texts_of.values())):
+        if row.misread_of and row.memory_id and row.misread_of == texts_of[row.memory_id]:
+            misread.add((row.memory_id, row.subject_id, row.predicate, row.object_id))
+        if row.unlearned_at:
+            continue
         # 0: nobody knows by which name
         subject = Meant(row.subject_id, row.subject_name_id or 0)
         object_ = Meant(row.object_id, row.object_name_id or 0)
@@ -221,6 +226,7 @@ def _learn_relations(tenant_id: UUID, texts: Sequence[_Text], entities: Mapping[
         )
         for (memory_id, each), confidence in said.items()
         if (memory_id, each) not in held
+        and (memory_id, each.subject.entity_id, each.predicate, each.object.entity_id) not in misread
     )  # fmt: skip
 
 
@@ -257,22 +263,56 @@ def end_relation(tenant_id: UUID, relation_id: UUID, *, at: datetime, actor: str
 
 
 def take_back(tenant_id: UUID, relation_id: UUID, *, actor: str) -> None:
-    """Unlearn what a curator has said, both ways where it holds so: it is known in the past, and in the present no more.
+    """Unlearn what a curator has said, or what was read of a memory that does not say so: it is known in the past only.
 
-    Raises NotFound; Conflict for what a memory says, which is revised or forgotten instead.
+    Both ways where it holds so, and of a memory all that it says of the two by this predicate, ends too. Its text is not
+    read so again, until it is another. Raises NotFound.
     """
     with tenant_scope(tenant_id):
         take_turns(tenant_id)
         said = Relation.objects.filter(pk=relation_id, unlearned_at=None).first()
         if said is None:
             raise NotFound("There is no such relation.")
-        if said.memory_id:
-            raise Conflict("A memory says so: revise or forget that.")
         wake_on_commit(tenant_id)
-        same = Relation.objects.filter(memory=None, unlearned_at=None, learned_at=said.learned_at)
-        mirrored = same.filter(subject_id=said.object_id, object_id=said.subject_id, predicate=said.predicate)
-        for rows in (same.filter(pk=relation_id), mirrored):
-            rows.update(unlearned_at=timezone.now(), taken_back_by=actor)
+        now = timezone.now()
+        known = _of_the_two(said).filter(unlearned_at=None)
+        if said.memory_id:
+            text = Reading.objects.values_list("content_hash", flat=True).get(memory_id=said.memory_id)
+            known.update(unlearned_at=now, taken_back_by=actor, misread_of=text)
+            return
+        together = known.filter(learned_at=said.learned_at)
+        for rows in (together.filter(pk=relation_id), together.exclude(subject_id=said.subject_id)):
+            rows.update(unlearned_at=now, taken_back_by=actor)
+
+
+def restore(tenant_id: UUID, relation_id: UUID) -> None:
+    """Learn again what was taken back as misread. Raises NotFound; Conflict where the memory's text is another by now."""
+    with tenant_scope(tenant_id):
+        take_turns(tenant_id)
+        found = Relation.objects.filter(pk=relation_id).exclude(misread_of="").first()
+        if found is None:
+            raise NotFound("There is no relation that was taken back as misread.")
+        text = Reading.objects.values_list("content_hash", flat=True).get(memory=found.memory_id)
+        if found.misread_of != text:
+            raise Conflict("The memory says something else by now.")
+        wake_on_commit(tenant_id)
+        rows = _of_the_two(found).filter(unlearned_at=found.unlearned_at, misread_of=text)
+        kept = [
+            each.attname
+            for each in Relation._meta.concrete_fields
+            if each.attname not in {"id", "learned_at", "unlearned_at", "taken_back_by", "misread_of"}
+        ]
+        again = [Relation(**said) for said in rows.values(*kept)]
+        rows.update(misread_of="")
+        Relation.objects.bulk_create(again)
+
+
+def _of_the_two(said: Relation) -> QuerySet[Relation]:
+    """What the same memory, or curators, say of the same two by the same predicate, both ways where it holds so."""
+    pair = Q(subject_id=said.subject_id, object_id=said.object_id)
+    if said.predicate in SYMMETRIC:
+        pair |= Q(subject_id=said.object_id, object_id=said.subject_id)
+    return Relation.objects.filter(pair, memory=said.memory_id, predicate=said.predicate)
 
 
 def confirm_relation(tenant_id: UUID, relation_id: UUID, *, actor: str) -> None:

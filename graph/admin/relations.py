@@ -36,6 +36,21 @@ class PredicateFilter(admin.SimpleListFilter):
         return queryset.filter(predicate=self.value()) if self.value() in PREDICATES else queryset
 
 
+class MisreadFilter(admin.SimpleListFilter):
+    title = "how it was read"
+    parameter_name = "read"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("wrongly", "wrongly, as a curator found")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Relation]) -> QuerySet[Relation]:
+        return (
+            queryset.exclude(misread_of="")
+            if self.value() == "wrongly"
+            else queryset.filter(unlearned_at=None)
+        )
+
+
 class RelationChangeList(TenantChangeList):
     """Works out of the relations on show when they ended."""
 
@@ -59,19 +74,20 @@ class RelationAdmin(ReadOnlyRows):
     list_display = ("subject_link", "said", "object_link", "begun", "ended", "sure", "confirmed_by", "source")
     list_display_links = None
     list_select_related = ("subject", "object")
-    list_filter = (PredicateFilter,)
+    list_filter = (PredicateFilter, MisreadFilter)
     search_fields = ("subject__name",)
     search_help_text = "The name of an entity."
     ordering = ("-pk",)
     sortable_by = ()
-    actions = ("confirm", "end", "take_back")
+    actions = ("confirm", "end", "take_back", "restore")
     counted_as = "relations"
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[TenantChangeList]:
         return RelationChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows: QuerySet[Any] = super().get_queryset(request).filter(unlearned_at=None)
+        known = Q(unlearned_at=None) | ~Q(misread_of="")
+        rows: QuerySet[Any] = super().get_queryset(request).filter(known)
         return rows
 
     def get_search_results(
@@ -141,11 +157,16 @@ class RelationAdmin(ReadOnlyRows):
         messages.success(request, f"{each_of(request, queryset, end)} ended.")
         return None
 
-    @action(description="Take back what a curator said", permissions=["settle"])
+    @action(description="Take back what a curator said or memOS misread", permissions=["settle"])
     def take_back(self, request: HttpRequest, queryset: QuerySet[Relation]) -> None:
         take_back = partial(services.take_back, tenant_of(request).id, actor=actor_of(request))
         done = each_of(request, queryset, take_back)
         messages.success(request, f"{done} taken back.")
+
+    @action(description="Learn again what was taken back as misread", permissions=["settle"])
+    def restore(self, request: HttpRequest, queryset: QuerySet[Relation]) -> None:
+        done = each_of(request, queryset, partial(services.restore, tenant_of(request).id))
+        messages.success(request, f"{done} learned again.")
 
 
 def each_of(request: HttpRequest, queryset: QuerySet[Relation], act: Callable[[UUID], object]) -> int:

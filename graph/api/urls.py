@@ -14,6 +14,7 @@ urlpatterns = [
     path("v1/splits/<uuid:split_id>/undo", views.UndoSplitView.as_view()),
     path("v1/relations/<uuid:relation_id>", views.RelationView.as_view()),
     path("v1/relations/<uuid:relation_id>/end", views.EndView.as_view()),
+    path("v1/relations/<uuid:relation_id>/restore", views.RestoreView.as_view()),
     path("v1/merges", views.AllMergesView.as_view()),
     path("v1/merges/<uuid:merge_id>/undo", views.UndoView.as_view()),
     path("graph/query", views.QueryView.as_view()),

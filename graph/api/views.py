@@ -142,8 +142,18 @@ class RelationView(TenantView):
 
     @extend_schema(operation_id="relations_take_back", parameters=[TENANT_ID], responses={204: None})
     def delete(self, request: Request, relation_id: UUID) -> Response:
-        """Take back what a curator has said, as that something ended; what a memory says is revised there."""
+        """Take back what a curator has said, as that something ended, or what was misread of a memory's text."""
         services.take_back(self.tenant().id, relation_id, actor=self.actor)
+        return Response(status=204)
+
+
+class RestoreView(TenantView):
+    @extend_schema(
+        operation_id="relations_restore", parameters=[TENANT_ID], request=None, responses={204: None}
+    )
+    def post(self, request: Request, relation_id: UUID) -> Response:
+        """Learn again what was taken back as misread; it is a relation of another id then."""
+        services.restore(self.tenant().id, relation_id)
         return Response(status=204)
 
 

@@ -76,6 +76,7 @@ METHODS = {
     "v1/splits/<uuid:split_id>/undo": "POST",
     "v1/relations/<uuid:relation_id>": "GET DELETE",
     "v1/relations/<uuid:relation_id>/end": "POST",
+    "v1/relations/<uuid:relation_id>/restore": "POST",
     "v1/doubts": "GET",
     "v1/doubts/<uuid:doubt_id>": "POST",
     "v1/notes": "GET POST",

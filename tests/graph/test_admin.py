@@ -256,10 +256,25 @@ def test_what_a_curator_said_is_taken_back(curator, tenant, known):
     [fact] = queries.as_of(tenant.id, ada.id)
     denial = services.end_relation(tenant.id, fact.id, at=THEN + timedelta(9), actor="ann")
     assert queries.as_of(tenant.id, ada.id) == []
-    answer = act(curator, "graph_relation_changelist", "take_back", denial, fact_row(tenant, fact.id))
+    answer = act(curator, "graph_relation_changelist", "take_back", denial)
     assert "1 taken back." in answer.content.decode()
-    assert "A memory says so" in answer.content.decode()
     assert queries.as_of(tenant.id, ada.id) == [fact]
+
+
+def test_what_was_misread_is_taken_back_and_learned_again(curator, tenant, known):
+    [ada] = queries.search(tenant.id, "Ada", limit=1)
+    [fact] = queries.as_of(tenant.id, ada.id)
+    assert (
+        "1 taken back."
+        in act(curator, "graph_relation_changelist", "take_back", fact_row(tenant, fact.id)).content.decode()
+    )
+    assert queries.as_of(tenant.id, ada.id) == []
+    assert fact.object not in text(curator, "graph_relation_changelist")
+    wrongly = f"{url('graph_relation_changelist')}?read=wrongly"
+    assert fact.object in curator.get(wrongly).content.decode()
+    data = {"action": "restore", "_selected_action": [str(fact.id)]}
+    assert "1 learned again." in curator.post(wrongly, data, follow=True).content.decode()
+    assert [each.object for each in queries.as_of(tenant.id, ada.id)] == [fact.object]
 
 
 def fact_row(tenant, fact_id):

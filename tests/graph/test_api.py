@@ -116,11 +116,24 @@ class TestEnding:
         told = api.get(denial).body
         assert (told["subject"], told["object"], told["negated"]) == ("Ada Lovelace", "Paris", True)
         assert (told["memory_id"], told["confirmed_by"], told["unlearned_at"]) == (None, "key:test", None)
-        assert api.delete(f"/v1/relations/{paris['id']}").status == 409
         assert api.delete(denial).status == 204
         assert places(api.get(f"/v1/entities/{ada}/facts")) == ["Paris"]
         assert api.delete(denial).status == 404
         assert api.get(denial).body["taken_back_by"] == "key:test"
+
+    def test_what_was_misread_is_taken_back_and_restored(self, api, other_api, ada):
+        [paris] = api.get(f"/v1/entities/{ada}/facts").body["results"]
+        path = f"/v1/relations/{paris['id']}"
+        assert other_api.delete(path).status == 404
+        assert api.post(f"{path}/restore", {}).status == 404
+        assert api.delete(path).status == 204
+        assert places(api.get(f"/v1/entities/{ada}/facts")) == ["Berlin"]  # what it had ended goes on
+        assert api.get(path).body["taken_back_by"] == "key:test"
+        assert api.delete(path).status == 404
+        assert other_api.post(f"{path}/restore", {}).status == 404
+        assert api.post(f"{path}/restore", {}).status == 204
+        assert places(api.get(f"/v1/entities/{ada}/facts")) == ["Paris"]
+        assert api.post(f"{path}/restore", {}).status == 404
 
     def test_the_same_request_ends_it_once(self, api, ada):
         [paris] = api.get(f"/v1/entities/{ada}/facts").body["results"]

@@ -40,13 +40,23 @@ def said(subject: str, predicate: str, object_: str, number: int, **more) -> Sta
 def learn(tenant):
     """Have a memory say something, a new one or one that said something else; returns its id."""
 
-    def learn(*statements: Statement, memory_id: UUID | None = None, at: datetime = START) -> UUID:
+    def learn(
+        *statements: Statement,
+        memory_id: UUID | None = None,
+        at: datetime = START,
+        content_hash: str = "hash",
+    ) -> UUID:
         if memory_id is None:
             memory_id = memories.remember(tenant, [new_memory()], actor="test")[0].id
         with tenant_scope(tenant.id):
             services.learn(
                 tenant.id,
-                [(Source(memory_id, "hash", at), saying(*statements, **dict.fromkeys(PLACES, "place")))],
+                [
+                    (
+                        Source(memory_id, content_hash, at),
+                        saying(*statements, **dict.fromkeys(PLACES, "place")),
+                    )
+                ],
             )
         return memory_id
 
@@ -321,10 +331,45 @@ class TestKnowledge:
         assert queries.as_of(tenant.id, entity("Ada"), known_at=before) == []
         with pytest.raises(NotFound):
             services.take_back(tenant.id, denial.pk, actor="ben")
-        with pytest.raises(Conflict, match="A memory says so"):
-            services.take_back(tenant.id, fact.id, actor="ben")
         taken = queries.get_relation(tenant.id, denial.pk)
         assert (taken.confirmed_by, taken.taken_back_by, taken.unlearned_at is None) == ("ann", "ben", False)
+
+    def test_what_was_misread_is_not_read_so_again(self, tenant, learn, entity):
+        learn(said("Ada", "lives_in", "Berlin", 0))
+        rome = learn(said("Ada", "lives_in", "Rome", 100), said("Ada", "likes", "tea", 100))
+        ada = entity("Ada")
+        [wrong] = [each for each in queries.timeline(tenant.id, ada) if each.object == "Rome"]
+        before = datetime.now(UTC)
+        services.take_back(tenant.id, wrong.id, actor="ben")
+        for _ in range(2):
+            assert sorted(objects(queries.as_of(tenant.id, ada))) == ["Berlin", "tea"]
+            learn(said("Ada", "lives_in", "Rome", 100), said("Ada", "likes", "tea", 100), memory_id=rome)
+        assert sorted(objects(queries.as_of(tenant.id, ada, known_at=before))) == ["Rome", "tea"]
+        services.restore(tenant.id, wrong.id)
+        assert sorted(objects(queries.as_of(tenant.id, ada))) == ["Rome", "tea"]
+        learn(said("Ada", "lives_in", "Rome", 100), said("Ada", "likes", "tea", 100), memory_id=rome)
+        assert sorted(objects(queries.as_of(tenant.id, ada))) == ["Rome", "tea"]
+
+    def test_another_text_may_say_it(self, tenant, learn, entity):
+        rome = learn(said("Ada", "lives_in", "Rome", 0))
+        ada = entity("Ada")
+        [wrong] = queries.timeline(tenant.id, ada)
+        services.take_back(tenant.id, wrong.id, actor="ben")
+        learn(said("Ada", "lives_in", "Rome", 0), memory_id=rome, content_hash="another")
+        assert objects(queries.as_of(tenant.id, ada)) == ["Rome"]
+        with pytest.raises(Conflict, match="something else by now"):
+            services.restore(tenant.id, wrong.id)
+
+    def test_what_was_misread_to_be_over_goes_on(self, tenant, learn, entity):
+        learn(said("Ada", "married_to", "Ben", 0))
+        learn(said("Ada", "married_to", "Ben", 50, negated=True))
+        ada = entity("Ada")
+        assert queries.as_of(tenant.id, ada) == []
+        with tenant_scope(tenant.id):
+            over = Relation.objects.get(negated=True, subject_id=ada)
+        services.take_back(tenant.id, over.pk, actor="ben")
+        assert objects(queries.as_of(tenant.id, ada)) == ["Ben"]
+        assert len(queries.as_of(tenant.id, entity("Ben"))) == 1
 
     def test_both_ways_where_it_holds_so(self, tenant, learn, entity):
         learn(said("Ada", "married_to", "Ben", 0))
