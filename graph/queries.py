@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from uuid import UUID
 
 from django.conf import settings
@@ -13,7 +14,7 @@ from django.utils import timezone
 from psycopg.errors import QueryCanceled
 
 from graph.extraction import FUNCTIONAL, MUTUAL
-from graph.models import Merge, Relation
+from graph.models import EntityName, Merge, Relation
 from graph.names import likeness, normal, sounds
 from memos_project.db import fetch_prepared, read_scope, send_prepared, tenant_scope
 from memos_project.errors import NotFound, Unavailable
@@ -275,6 +276,8 @@ GROUP BY m.memory_id ORDER BY m.memory_id LIMIT %(limit)s
 """
 # Names that sound alike are compared up to so many.
 COMPARED = 500
+# Names that share a sound have this likeness at least to be found: "Lovelase" has 0.5 of Lovelace, "Tel Aviv" nothing of Dahl.
+LIKE_ENOUGH = 0.3
 
 
 def get_entity(tenant_id: UUID, entity_id: UUID) -> Found:
@@ -294,7 +297,7 @@ def list_entities(tenant_id: UUID, *, kind: str | None = None, after: UUID, limi
 
 
 def search(tenant_id: UUID, name: str, *, kind: str | None = None, limit: int = 20) -> list[Found]:
-    """Entities by a name of theirs or one that sounds like it, the likest first, then those spoken of most."""
+    """Entities by a name of theirs or one that sounds and looks like it, the likest first, then those spoken of most."""
     wanted = normal(name)
     params = {
         "tenant": tenant_id,
@@ -304,9 +307,25 @@ def search(tenant_id: UUID, name: str, *, kind: str | None = None, limit: int = 
         "limit": COMPARED,
     }
     with answering(tenant_id):
-        found = [Found(*row) for row in fetch_prepared(NAMED, params)]
-    found.sort(key=lambda each: max(likeness(wanted, normal(own)) for own in each.names), reverse=True)
-    return found[:limit]
+        rows = [Found(*row) for row in fetch_prepared(NAMED, params)]
+    found = [(max(_alike(wanted, normal(own)) for own in each.names), each) for each in rows]
+    found = [each for each in found if each[0] >= LIKE_ENOUGH]
+    found.sort(key=itemgetter(0), reverse=True)
+    return [each for _, each in found[:limit]]
+
+
+def _alike(wanted: str, own: str) -> float:
+    """How like what is looked for a name is; one that has a word of it is like enough."""
+    shared = LIKE_ENOUGH if not {*wanted.split()}.isdisjoint(own.split()) else 0.0
+    return max(shared, likeness(wanted, own))
+
+
+def ids_named(tenant_id: UUID, name: str, *, limit: int = 100) -> set[UUID]:
+    """Entities by a name or what sounds like it, and by how a name of theirs begins: for people who type."""
+    found = {each.id for each in search(tenant_id, name, limit=limit)}
+    with answering(tenant_id):
+        begun = EntityName.objects.filter(tenant_id=tenant_id, normal__startswith=normal(name))
+        return found | {*begun.values_list("entity_id", flat=True)[:limit]} if normal(name) else found
 
 
 def memories_of(tenant_id: UUID, entity_id: UUID, *, after: UUID, limit: int) -> list[tuple[UUID, str]]:

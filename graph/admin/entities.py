@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from graph import merging, queries, services
 from graph.admin import drawn
@@ -22,6 +22,7 @@ from graph.names import normal
 from graph.neighbourhoods import around
 from memos_project.errors import MemosError, NotFound
 from memos_project.tenancy.admin_base import TenantChangeList, TenantRows, actor_of, tenant_of
+from memos_project.tenancy.middleware import chosen_tenant
 
 
 class EntityChangeList(TenantChangeList):
@@ -40,11 +41,12 @@ class EntityAdmin(TenantRows):
     list_display = ("name", "kind_name", "names_shown", "mentions_shown")
     list_filter = (("kind", ChoicesDropdownFilter),)
     search_fields = ("names__normal",)
-    search_help_text = "A name."
+    search_help_text = "A name or its beginning."
     ordering = ("name", "pk")
     sortable_by = ("name",)
     fields = ("name", "kind", "summary")
     readonly_fields = ("kind",)
+    actions = ("merge",)
     change_form_template = "admin/graph/entity/change_form.html"
 
     class Media:
@@ -79,9 +81,7 @@ class EntityAdmin(TenantRows):
     ) -> tuple[QuerySet[Any], bool]:
         if not search_term:
             return queryset, False
-        return queryset.filter(
-            pk__in=[each.id for each in queries.search(tenant_of(request).id, search_term)]
-        ), False
+        return queryset.filter(pk__in=queries.ids_named(tenant_of(request).id, search_term)), False
 
     def change_view(
         self,
@@ -100,6 +100,24 @@ class EntityAdmin(TenantRows):
             request, object_id, form_url, {**more, **(extra_context or {})}
         )
         return response
+
+    def has_merge_permission(self, request: HttpRequest) -> bool:
+        return chosen_tenant(request) is not None and request.user.has_perm("graph.change_entity")
+
+    @action(description="They are one: merge", permissions=["merge"])
+    def merge(self, request: HttpRequest, queryset: QuerySet[Entity]) -> None:
+        """Into the one that is mentioned most."""
+        chosen = list(queryset.annotate(spoken=Count("mentions")).order_by("-spoken", "pk"))
+        if len(chosen) < 2:
+            messages.warning(request, "Choose the two or more that are one.")
+            return
+        kept, *others = chosen
+        try:
+            for other in others:
+                merging.merge(kept.tenant_id, kept.pk, other.pk, actor=actor_of(request))
+                messages.success(request, f"{other.name} is {kept.name} now; Merges undoes it.")
+        except MemosError as error:
+            messages.error(request, error.detail)
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> None:  # type: ignore[override]
         """Django's own log knows no tenants and would quote names that are forgotten."""

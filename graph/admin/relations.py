@@ -76,7 +76,7 @@ class RelationAdmin(ReadOnlyRows):
     list_select_related = ("subject", "object")
     list_filter = (PredicateFilter, MisreadFilter)
     search_fields = ("subject__name",)
-    search_help_text = "The name of an entity."
+    search_help_text = "The name of an entity or its beginning."
     ordering = ("-pk",)
     sortable_by = ()
     actions = ("confirm", "end", "take_back", "restore")
@@ -95,7 +95,7 @@ class RelationAdmin(ReadOnlyRows):
     ) -> tuple[QuerySet[Any], bool]:
         if not search_term:
             return queryset, False
-        found = [each.id for each in queries.search(tenant_of(request).id, search_term)]
+        found = queries.ids_named(tenant_of(request).id, search_term)
         return queryset.filter(Q(subject_id__in=found) | Q(object_id__in=found)), False
 
     def has_settle_permission(self, request: HttpRequest) -> bool:

@@ -261,6 +261,29 @@ def test_what_a_curator_said_is_taken_back(curator, tenant, known):
     assert queries.as_of(tenant.id, ada.id) == [fact]
 
 
+def test_what_is_one_is_merged_from_the_list(curator, tenant, known):
+    page = "graph_entity_changelist"
+    [ada] = queries.search(tenant.id, "Ada", limit=1)
+    with tenant_scope(tenant.id):
+        chosen = [Entity.objects.get(pk=ada.id), Entity.objects.get(name="Berlin")]
+    assert "Choose the two or more" in act(curator, page, "merge", chosen[0]).content.decode()
+    answer = act(curator, page, "merge", *chosen).content.decode()
+    assert "Merges undoes it." in answer
+    with tenant_scope(tenant.id):
+        assert Entity.objects.filter(pk__in=[each.pk for each in chosen]).count() == 1
+    assert "They are one: merge" in text(curator, page)
+    assert "They are one: merge" not in text(login(tenant, "viewer"), page)
+
+
+@pytest.mark.parametrize("term", ["ber", "Berlin", "Berlyn"])
+def test_entities_are_found_by_the_beginning_of_a_name(curator, known, term):
+    page = curator.get(url("graph_entity_changelist"), {"q": term}).content.decode()
+    assert "Berlin" in page
+    assert "Ada</a>" not in page
+    relations = curator.get(url("graph_relation_changelist"), {"q": term}).content.decode()
+    assert "Berlin" in relations
+
+
 def test_what_was_misread_is_taken_back_and_learned_again(curator, tenant, known):
     [ada] = queries.search(tenant.id, "Ada", limit=1)
     [fact] = queries.as_of(tenant.id, ada.id)

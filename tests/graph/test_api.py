@@ -67,6 +67,10 @@ class TestEntities:
             assert names(api.get("/v1/entities", name=name)) == ["Ada Lovelace"], name
         assert names(api.get("/v1/entities", name="Ada Lovelace", kind="place")) == []
 
+    def test_what_only_begins_with_the_same_sound_is_not_found(self, api, ada):
+        for name in ("zzz", "Berta Dahl", "Adele"):
+            assert names(api.get("/v1/entities", name=name)) == [], name
+
     def test_what_is_not_there(self, api, other_api, ada):
         for path in ("", "/timeline", "/facts", "/memories"):
             assert api.get(f"/v1/entities/{uuid4()}{path}").status == 404
