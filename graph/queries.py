@@ -251,7 +251,7 @@ class Found:
 
 ENTITY = """
 SELECT e.id, e.kind, e.name, e.summary,
-       array(SELECT n.name FROM graph_entityname n WHERE n.entity_id = e.id ORDER BY n.id),
+       array(SELECT n.name FROM graph_entityname n WHERE n.entity_id = e.id GROUP BY n.name ORDER BY min(n.id)),
        (SELECT count(DISTINCT m.memory_id) FROM graph_mention m WHERE m.entity_id = e.id)
 FROM graph_entity e
 WHERE e.tenant_id = %(tenant)s

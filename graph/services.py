@@ -329,8 +329,8 @@ def confirm_relation(tenant_id: UUID, relation_id: UUID, *, actor: str) -> None:
         wake_on_commit(tenant_id)
 
 
-def describe(tenant_id: UUID, entity_id: UUID, *, name: str, summary: str) -> None:
-    """Have an entity shown by another name, by which it is then found too, and with a curator's words.
+def describe(tenant_id: UUID, entity_id: UUID, *, name: str, summary: str, kind: str | None = None) -> None:
+    """Have an entity shown by another name, by which it is then found too, with a curator's words, as of another kind.
 
     Opens its own transaction. Raises NotFound, Conflict where another entity of its kind has the name.
     """
@@ -339,7 +339,7 @@ def describe(tenant_id: UUID, entity_id: UUID, *, name: str, summary: str) -> No
         rows = held(entity_id)
         if not rows:
             raise NotFound("There is no such entity.")
-        kind = rows[entity_id].kind
+        kind = kind or rows[entity_id].kind
         if not normal(name):
             raise InvalidInput("A name with a letter or digit.", field="name")
         owner = EntityName.objects.filter(tenant_id=tenant_id, normal=normal(name), kind=kind).first()
@@ -349,5 +349,5 @@ def describe(tenant_id: UUID, entity_id: UUID, *, name: str, summary: str) -> No
             name_entity(tenant_id, entity_id, kind, name)
         elif name != rows[entity_id].name:
             EntityName.objects.filter(pk=owner.pk).update(name=name, given=True)
-        Entity.objects.filter(pk=entity_id).update(name=name, summary=summary)
+        Entity.objects.filter(pk=entity_id).update(name=name, summary=summary, kind=kind)
         wake_on_commit(tenant_id)

@@ -45,7 +45,6 @@ class EntityAdmin(TenantRows):
     ordering = ("name", "pk")
     sortable_by = ("name",)
     fields = ("name", "kind", "summary")
-    readonly_fields = ("kind",)
     actions = ("merge",)
     change_form_template = "admin/graph/entity/change_form.html"
 
@@ -71,7 +70,7 @@ class EntityAdmin(TenantRows):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         try:
-            services.describe(obj.tenant_id, obj.pk, name=obj.name, summary=obj.summary)
+            services.describe(obj.tenant_id, obj.pk, name=obj.name, summary=obj.summary, kind=obj.kind)
         except MemosError as error:
             messages.set_level(request, messages.ERROR)
             messages.error(request, error.detail)
@@ -115,7 +114,10 @@ class EntityAdmin(TenantRows):
         try:
             for other in others:
                 merging.merge(kept.tenant_id, kept.pk, other.pk, actor=actor_of(request))
-                messages.success(request, f"{other.name} is {kept.name} now; Merges undoes it.")
+                messages.success(
+                    request,
+                    f"{other.name} ({other.kind}) is {kept.name} ({kept.kind}) now; Merges undoes it.",
+                )
         except MemosError as error:
             messages.error(request, error.detail)
 

@@ -121,6 +121,8 @@ class RelationAdmin(ReadOnlyRows):
 
     @display(description="To")
     def ended(self, relation: Any) -> str:
+        if relation.misread_of:
+            return f"misread, says {relation.taken_back_by}"
         if relation.negated:
             return "-"
         return f"{relation.end:%-d %b %Y}" if relation.end else "now"

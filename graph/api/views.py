@@ -116,6 +116,11 @@ class NeighbourhoodView(TenantView):
         return Response(asdict(found))
 
 
+def _entity(tenant_id: UUID, entity_id: UUID) -> dict[str, Any]:
+    """As an answer that is kept for an Idempotency-Key."""
+    return {**asdict(queries.get_entity(tenant_id, entity_id)), "id": str(entity_id)}
+
+
 class EndView(TenantView):
     @extend_schema(
         operation_id="relations_end",
@@ -160,16 +165,19 @@ class RestoreView(TenantView):
 class MergesView(TenantView):
     @extend_schema(
         operation_id="entities_merge",
-        parameters=[TENANT_ID],
+        parameters=[TENANT_ID, IDEMPOTENCY_KEY],
         request=s.MergeInput,
         responses={201: s.MergeOutput},
     )
     def post(self, request: Request, entity_id: UUID) -> Response:
         """Make another entity one with this one; it can be undone."""
         tenant, data = self.tenant(), validated(s.MergeInput, request.data)
-        done = merging.merge(tenant.id, entity_id, data["other"], actor=self.actor)
-        entity = asdict(queries.get_entity(tenant.id, entity_id))
-        return Response({"id": done.pk, "entity": entity}, status=201)
+
+        def act() -> tuple[int, Any]:
+            done = merging.merge(tenant.id, entity_id, data["other"], actor=self.actor)
+            return 201, {"id": str(done.pk), "entity": _entity(tenant.id, entity_id)}
+
+        return self.once(tenant, act)
 
 
 class AllMergesView(TenantView):
@@ -198,16 +206,19 @@ class UndoView(TenantView):
 class SplitView(TenantView):
     @extend_schema(
         operation_id="entities_split",
-        parameters=[TENANT_ID],
+        parameters=[TENANT_ID, IDEMPOTENCY_KEY],
         request=s.SplitInput,
         responses={201: s.SplitOutput},
     )
     def post(self, request: Request, entity_id: UUID) -> Response:
         """Make an entity of its own of some of its names, with all that is said under them; it can be undone."""
         tenant, data = self.tenant(), validated(s.SplitInput, request.data)
-        done = merging.split(tenant.id, entity_id, data["names"], actor=self.actor)
-        entity = asdict(queries.get_entity(tenant.id, done.made_id))
-        return Response({"id": done.pk, "entity": entity}, status=201)
+
+        def act() -> tuple[int, Any]:
+            done = merging.split(tenant.id, entity_id, data["names"], actor=self.actor)
+            return 201, {"id": str(done.pk), "entity": _entity(tenant.id, done.made_id)}
+
+        return self.once(tenant, act)
 
 
 class UndoSplitView(TenantView):

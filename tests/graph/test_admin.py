@@ -60,8 +60,9 @@ def test_entities_and_what_is_said_of_them(curator, tenant, known):
     page = text(curator, "graph_entity_change", ada.id)
     assert "lives in" in page
     assert "Berlin" in page
-    curator.post(url("graph_entity_change", ada.id), {"name": "Ada", "summary": "A mathematician."})
-    assert queries.get_entity(tenant.id, ada.id).summary == "A mathematician."
+    curator.post(url("graph_entity_change", ada.id), {"name": "Ada", "summary": "A ship.", "kind": "product"})
+    told = queries.get_entity(tenant.id, ada.id)
+    assert (told.summary, told.kind, told.names) == ("A ship.", "product", ["Ada"])
     assert "Ada Lovelace" in curator.get(url("graph_entity_changelist"), {"q": "Lovelace"}).content.decode()
 
 
@@ -294,7 +295,7 @@ def test_what_was_misread_is_taken_back_and_learned_again(curator, tenant, known
     assert queries.as_of(tenant.id, ada.id) == []
     assert fact.object not in text(curator, "graph_relation_changelist")
     wrongly = f"{url('graph_relation_changelist')}?read=wrongly"
-    assert fact.object in curator.get(wrongly).content.decode()
+    assert "misread, says" in curator.get(wrongly).content.decode()
     data = {"action": "restore", "_selected_action": [str(fact.id)]}
     assert "1 learned again." in curator.post(wrongly, data, follow=True).content.decode()
     assert [each.object for each in queries.as_of(tenant.id, ada.id)] == [fact.object]

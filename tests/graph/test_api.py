@@ -161,6 +161,20 @@ class TestEnding:
 
 
 class TestMerging:
+    def test_the_same_request_merges_and_splits_once(self, api, ada, learn):
+        learn(statement("Countess Lovelace", "visited", "Berlin", THEN))
+        [countess] = api.get("/v1/entities", name="Countess Lovelace", limit=1).body["results"]
+        for path, body in (
+            ("merges", {"other": countess["id"]}),
+            ("split", {"names": ["Countess Lovelace"]}),
+        ):
+            first, again = (
+                api.post(f"/v1/entities/{ada}/{path}", body, headers={"Idempotency-Key": path})
+                for _ in range(2)
+            )
+            assert (first.status, again.status, again.headers["Idempotent-Replayed"]) == (201, 201, "true")
+            assert first.body == again.body
+
     def test_two_become_one_and_two_again(self, api, ada, learn):
         learn(statement("Countess Lovelace", "visited", "Berlin", THEN))
         [countess] = api.get("/v1/entities", name="Countess Lovelace", limit=1).body["results"]

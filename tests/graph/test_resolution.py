@@ -11,7 +11,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from graph import merging, services
+from graph import merging, queries, services
 from graph.models import Doubt, Entity, EntityName, Mention, Merge, NameKey, Relation
 from graph.names import normal, sounds
 from graph.resolution import ACTOR, COMPARED, DOUBTS, raise_doubts, resolve
@@ -843,6 +843,16 @@ class TestForgotten:
         services.describe(tenant.id, kept, name="ANNA", summary="")
         memories.forget(tenant, first, actor="test")
         assert [row.name for row in rows(EntityName, entity_id=kept)] == ["ANNA", "Annabel"]
+
+    def test_of_another_kind_it_is_known_by_both(self, tenant, say, rows, named):
+        say("Anna", "Ben")
+        [anna] = named("Anna")
+        services.describe(tenant.id, anna, name="Anna", summary="", kind="product")
+        [found] = [each for each in queries.search(tenant.id, "Anna") if each.id == anna]
+        assert (found.kind, found.names) == ("product", ["Anna"])
+        assert {row.kind for row in rows(EntityName, entity_id=anna)} == {"person", "product"}
+        say("Anna", "Cleo")
+        assert named("Anna") == [anna]
 
     def test_nor_the_only_one_of_what_a_curator_describes(self, tenant, say, rows, named):
         first = say("Anna", "Ben")
