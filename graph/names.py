@@ -109,6 +109,12 @@ def sounds(normal_name: str) -> set[str]:
     return {key[:MAX_KEY] for key in keys if key}
 
 
+def sound_alike(one: str, other: str) -> bool:
+    """Whether a word of one name sounds like one of the other, nicknames as their full forms."""
+    mine, its = ({key for key in sounds(each) if "~" not in key and key[0] != "="} for each in (one, other))
+    return not mine.isdisjoint(its)
+
+
 def likeness(one: str, other: str, *, person: bool = False) -> float:
     """How like two normal names are, from 0 to 1, whichever comes first.
 

@@ -3,7 +3,7 @@
 All of it runs in the caller's open transaction of the tenant, except where it says otherwise.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -112,8 +112,10 @@ class _Text:
             if kind == Entity.Kind.CONCEPT:
                 yield entities[named], 0, 0, name
 
-    def relations(self, entities: Mapping[Named, Meant]) -> dict[Said, float]:
-        """What is said of entities, and how surely."""
+    def relations(
+        self, entities: Mapping[Named, Meant], misread: Container[tuple[UUID, UUID, str, UUID]]
+    ) -> dict[Said, float]:
+        """What is said of entities, and how surely, but for what was misread of a memory: subject, predicate, object."""
         meant = {
             name: entities[named]
             for (name, kind), named in reversed(self.names.items())
@@ -124,6 +126,8 @@ class _Text:
         for each in self.extraction.statements:
             subject, object_ = meant.get(each.subject), meant.get(each.object)
             if not subject or not object_ or subject.entity_id == object_.entity_id:
+                continue
+            if (self.source.memory_id, subject.entity_id, each.predicate, object_.entity_id) in misread:
                 continue
             asserted, denied = _times(each, self.source)
             if asserted:
@@ -191,17 +195,18 @@ def _learn_mentions(tenant_id: UUID, texts: Sequence[_Text], entities: Mapping[N
 
 
 def _learn_relations(tenant_id: UUID, texts: Sequence[_Text], entities: Mapping[Named, Meant]) -> None:
-    said = {
-        (each.source.memory_id, key): sure for each in texts for key, sure in each.relations(entities).items()
-    }
     texts_of = {each.source.memory_id: each.source.content_hash for each in texts}
-    known = Relation.objects.filter(memory_id__in=texts_of).order_by("learned_at", "pk")
-    misread: set[tuple[UUID, UUID, str, UUID]] = set()
+    known = Q(unlearned_at=None) | Q(misread_of__in=texts_of.values())
+    rows = list(Relation.objects.filter(known, memory_id__in=texts_of).order_by("learned_at", "pk"))
+    misread = _misread(rows, texts_of)
+    said = {
+        (each.source.memory_id, key): sure
+        for each in texts
+        for key, sure in each.relations(entities, misread).items()
+    }
     held: set[tuple[UUID | None, Said]] = set()
     gone: list[UUID] = []
-    for row in known.filter(Q(unlearned_at=None) | Q(misread_of__in=texts_of.values())):
-        if row.misread_of and row.memory_id and row.misread_of == texts_of[row.memory_id]:
-            misread.add((row.memory_id, row.subject_id, row.predicate, row.object_id))
+    for row in rows:
         if row.unlearned_at:
             continue
         # 0: nobody knows by which name
@@ -226,8 +231,18 @@ def _learn_relations(tenant_id: UUID, texts: Sequence[_Text], entities: Mapping[
         )
         for (memory_id, each), confidence in said.items()
         if (memory_id, each) not in held
-        and (memory_id, each.subject.entity_id, each.predicate, each.object.entity_id) not in misread
     )  # fmt: skip
+
+
+def _misread(rows: Iterable[Relation], texts_of: Mapping[UUID, str]) -> set[tuple[UUID, UUID, str, UUID]]:
+    """What a curator found these very texts not to say: memory, subject, predicate and object, both ways where it holds so."""
+    found: set[tuple[UUID, UUID, str, UUID]] = set()
+    for row in rows:
+        if row.memory_id and row.misread_of == texts_of[row.memory_id]:
+            found.add((row.memory_id, row.subject_id, row.predicate, row.object_id))
+            if row.predicate in SYMMETRIC:
+                found.add((row.memory_id, row.object_id, row.predicate, row.subject_id))
+    return found
 
 
 def end_relation(tenant_id: UUID, relation_id: UUID, *, at: datetime, actor: str) -> Relation:
@@ -285,8 +300,8 @@ def take_back(tenant_id: UUID, relation_id: UUID, *, actor: str) -> None:
             rows.update(unlearned_at=now, taken_back_by=actor)
 
 
-def restore(tenant_id: UUID, relation_id: UUID) -> None:
-    """Learn again what was taken back as misread. Raises NotFound; Conflict where the memory's text is another by now."""
+def restore(tenant_id: UUID, relation_id: UUID, *, actor: str) -> None:
+    """Learn again what was taken back as misread, signed. Raises NotFound; Conflict where the memory's text is another by now."""
     with tenant_scope(tenant_id):
         take_turns(tenant_id)
         found = Relation.objects.filter(pk=relation_id).exclude(misread_of="").first()
@@ -300,9 +315,10 @@ def restore(tenant_id: UUID, relation_id: UUID) -> None:
         kept = [
             each.attname
             for each in Relation._meta.concrete_fields
-            if each.attname not in {"id", "learned_at", "unlearned_at", "taken_back_by", "misread_of"}
+            if each.attname
+            not in {"id", "learned_at", "unlearned_at", "taken_back_by", "misread_of", "confirmed_by"}
         ]
-        again = [Relation(**said) for said in rows.values(*kept)]
+        again = [Relation(**said, confirmed_by=actor) for said in rows.values(*kept)]
         rows.update(misread_of="")
         Relation.objects.bulk_create(again)
 

@@ -24,6 +24,9 @@ from memos_project.errors import MemosError, NotFound
 from memos_project.tenancy.admin_base import TenantChangeList, TenantRows, actor_of, tenant_of
 from memos_project.tenancy.middleware import chosen_tenant
 
+MOST_MERGED = 10
+"""At once: a whole list is chosen by mistake."""
+
 
 class EntityChangeList(TenantChangeList):
     """Counts the mentions of the entities on show."""
@@ -107,8 +110,8 @@ class EntityAdmin(TenantRows):
     def merge(self, request: HttpRequest, queryset: QuerySet[Entity]) -> None:
         """Into the one that is mentioned most."""
         chosen = list(queryset.annotate(spoken=Count("mentions")).order_by("-spoken", "pk"))
-        if len(chosen) < 2:
-            messages.warning(request, "Choose the two or more that are one.")
+        if not 2 <= len(chosen) <= MOST_MERGED:
+            messages.warning(request, f"Choose the two that are one, or up to {MOST_MERGED}.")
             return
         kept, *others = chosen
         try:

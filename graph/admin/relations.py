@@ -167,7 +167,8 @@ class RelationAdmin(ReadOnlyRows):
 
     @action(description="Learn again what was taken back as misread", permissions=["settle"])
     def restore(self, request: HttpRequest, queryset: QuerySet[Relation]) -> None:
-        done = each_of(request, queryset, partial(services.restore, tenant_of(request).id))
+        restore = partial(services.restore, tenant_of(request).id, actor=actor_of(request))
+        done = each_of(request, queryset, restore)
         messages.success(request, f"{done} learned again.")
 
 

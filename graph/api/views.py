@@ -158,7 +158,7 @@ class RestoreView(TenantView):
     )
     def post(self, request: Request, relation_id: UUID) -> Response:
         """Learn again what was taken back as misread; it is a relation of another id then."""
-        services.restore(self.tenant().id, relation_id)
+        services.restore(self.tenant().id, relation_id, actor=self.actor)
         return Response(status=204)
 
 

@@ -44,7 +44,7 @@ def _rule(
 
 RULES = (
     _rule("works_at", r"(?:works?|working|worked|employed|interning|interned)(?: as [^.,;]{1,40}?)? (?:at|for|by)", _ORG, past_ends=True),
-    _rule("works_at", r"(?:got|have|has|landed|found|start|starts|started|starting|began)(?: (?!fired|laid|sacked|let)\w+){0,4} (?:job|position|role|internship) (?:at|with)", _ORG, begins=True),
+    _rule("works_at", r"(?:got|have|has|landed|found|start|starts|started|starting|began)(?: (?:a|an|my|his|her|their|the|this|new|first|second|full-time|part-time|summer|great|dream)){0,4} (?:job|position|role|internship) (?:at|with)", _ORG, begins=True),
     _rule("works_at", r"(?:took|accepted)(?: \w+){0,4} (?:job|position|role|internship|offer) (?:at|with|from)", _ORG, begins=True),
     _rule("works_at", r"(?:teach|teaches|teaching|taught) at", _ORG, past_ends=True),
     _rule("works_at", r"(?:join|joined|joining|started at|starting at|start at|began at|started working (?:at|for)|starts at|hired by)", one_of("organisation", "thing"), begins=True),

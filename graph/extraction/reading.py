@@ -30,23 +30,28 @@ _BARE = word_set("work live reside like love enjoy adore hate dislike despise de
 _CARRIES = word_set("and but then ,")
 _HYPOTHETICAL = word_set("would could might may should 'd wouldn't can gonna")
 _NOT = word_set("n't not no never don't doesn't didn't won't isn't aren't wasn't haven't hasn't can't cannot")
-_SOMEBODY = rf"(?: that)? (?={ANY}|(?:i|you|he|she|it|we|they|my|your|his|her|its|our|their|the|there|everyone|nobody)\b)"
+_PRONOUN = r"(?:i|you|he|she|it|we|they|my|your|his|her|its|our|their|the|there|everyone|nobody)\b"
+_SOMEBODY = rf"(?: that)? (?={ANY}|{_PRONOUN})"
 # What is said after these is said of no real case, up to the sentence's end.
 _CONDITION = re.compile(
-    rf"\b(?:if|whether|unless|imagine|suppose|wonder|as if|pretend(?:s|ed|ing)?|neither)\b|^had (?={PERSON}|(?:i|you|he|she|we|they)\b)"
-    r"|\b(?:story|poem|novel|song|scene|script|dialogue|essay) (?:in which|where|about)\b",
+    rf"\b(?:if|whether|unless|imagine|suppose|wonder|as if|pretend)\b|^had (?={PERSON}|(?:i|you|he|she|we|they)\b)"
+    r"|\b(?:write|tell|compose|draft|generate)\b.{0,40}\b(?:story|poem|novel|song|scene|script|dialogue|essay) (?:in which|where|about)\b",
     re.IGNORECASE,
 )
 # And after these it is what somebody believes, wishes or denies, up to the next clause.
 _NOT_SAID = re.compile(
-    r"(?:(?:(?<!ca)n't|\bnot|\bnever) (?:really |actually |even )?(?:think|believe|expect|say|said|mean|claim)"
+    r"(?:(?:(?<!\bca)(?<!\bcould)n't|\bnot|\bnever) (?:really |actually |even )?(?:think|believe|expect|say|said|mean|claim)"
     r"|\b(?:thought|believed|assumed|used to (?:think|believe)|(?:think|believe|assume|suspect|claim|hope|wish|doubt|dream)s"
-    r"|hope|hoped|wish|wished|doubt|doubted|dreamed|dreamt|(?:everyone|everybody|people|they|some) (?:think|believe|assume|claim)))"
-    rf"{_SOMEBODY}|(?:n't|\bnot) (?:true|the case|correct|certain|sure|clear) that\b|\b(?:maybe|perhaps|possibly|presumably|allegedly|supposedly|reportedly)\b|\b(?:false|untrue|unlikely|impossible|possible|rumou?red) that\b",
+    r"|hope|hoped|wish|wished|(?<!\bno )doubt|doubted|dreamed|dreamt|(?:everyone|everybody|people|they|some) (?:think|believe|assume|claim)))"
+    rf"{_SOMEBODY}|(?:n't|\bnot) (?:true|the case|correct|certain|sure|clear) that\b|\b(?:neither|pretends|pretended|pretending)\b"
+    r"|\b(?:maybe|perhaps|possibly|presumably|allegedly|supposedly|reportedly)\b|\b(?:false|untrue|unlikely|impossible|possible|rumou?red) that\b",
     re.IGNORECASE,
 )
-_NEXT_CLAUSE = re.compile(
-    rf"(?:[,;](?: and| but| so| although| though)?| but| although| though){_SOMEBODY}", re.IGNORECASE
+# Then something is said again: "I thought so, but he lives in", "I don't think you know that he lives in".
+_SAID_AGAIN = re.compile(
+    rf"(?:[,;:](?: and| but| so| although| though| now)?| -| but| although| though| so| because| since| until| when| and (?:then|now)){_SOMEBODY}"
+    rf"| and (?={_PRONOUN})|\b(?:know|knows|knew|tell|told|mention|mentioned|add)(?: \w+)?{_SOMEBODY}|\b(?:great|good|nice|sad|strange) that\b",
+    re.IGNORECASE,
 )
 _RELATIVE = re.compile(r"\b(?:who|which|that)(?: \w+){0,2} $", re.IGNORECASE)
 _NO_MORE = re.compile(r"\b(?:any ?more|any longer)\b", re.IGNORECASE)
@@ -416,7 +421,7 @@ def _is_said(text: str, at: int) -> bool:
     if _CONDITION.search(text, 0, at):
         return False
     thought = [*_NOT_SAID.finditer(text, 0, at)]
-    return not thought or bool(_NEXT_CLAUSE.search(text, thought[-1].end(), at))
+    return not thought or bool(_SAID_AGAIN.search(text, thought[-1].end(), at))
 
 
 def _is_object(text: str, at: int, end: int) -> bool:

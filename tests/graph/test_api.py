@@ -67,6 +67,14 @@ class TestEntities:
             assert names(api.get("/v1/entities", name=name)) == ["Ada Lovelace"], name
         assert names(api.get("/v1/entities", name="Ada Lovelace", kind="place")) == []
 
+    @pytest.mark.parametrize(
+        ("name", "known"),
+        [("Bob", "Robert"), ("Kate", "Catherine"), ("Jeff", "Geoff"), ("Bob", "Robert Smith"), ("Li", "Lee")],
+    )
+    def test_by_a_nickname_or_its_sound(self, api, learn, name, known):
+        learn(statement(known, "lives_in", "Berlin", THEN), **{known: "person"})
+        assert names(api.get("/v1/entities", name=name)) == [known]
+
     def test_what_only_begins_with_the_same_sound_is_not_found(self, api, ada):
         for name in ("zzz", "Berta Dahl", "Adele"):
             assert names(api.get("/v1/entities", name=name)) == [], name

@@ -345,7 +345,7 @@ class TestKnowledge:
             assert sorted(objects(queries.as_of(tenant.id, ada))) == ["Berlin", "tea"]
             learn(said("Ada", "lives_in", "Rome", 100), said("Ada", "likes", "tea", 100), memory_id=rome)
         assert sorted(objects(queries.as_of(tenant.id, ada, known_at=before))) == ["Rome", "tea"]
-        services.restore(tenant.id, wrong.id)
+        services.restore(tenant.id, wrong.id, actor="ben")
         assert sorted(objects(queries.as_of(tenant.id, ada))) == ["Rome", "tea"]
         learn(said("Ada", "lives_in", "Rome", 100), said("Ada", "likes", "tea", 100), memory_id=rome)
         assert sorted(objects(queries.as_of(tenant.id, ada))) == ["Rome", "tea"]
@@ -358,7 +358,32 @@ class TestKnowledge:
         learn(said("Ada", "lives_in", "Rome", 0), memory_id=rome, content_hash="another")
         assert objects(queries.as_of(tenant.id, ada)) == ["Rome"]
         with pytest.raises(Conflict, match="something else by now"):
-            services.restore(tenant.id, wrong.id)
+            services.restore(tenant.id, wrong.id, actor="ben")
+
+    def test_what_was_misread_stays_away_when_its_text_comes_back(self, tenant, learn, entity):
+        rome = learn(said("Ada", "lives_in", "Rome", 0))
+        ada = entity("Ada")
+        [wrong] = queries.timeline(tenant.id, ada)
+        services.take_back(tenant.id, wrong.id, actor="ben")
+        learn(said("Ada", "lives_in", "Rome", 0), memory_id=rome, content_hash="another")
+        learn(said("Ada", "lives_in", "Rome", 0), memory_id=rome)
+        assert queries.as_of(tenant.id, ada) == []
+
+    def test_nor_is_it_read_the_other_way_round(self, tenant, learn, entity):
+        wedding = learn(said("Ada", "married_to", "Ben", 0))
+        [wrong] = queries.timeline(tenant.id, entity("Ada"))
+        services.take_back(tenant.id, wrong.id, actor="ben")
+        learn(said("Ben", "married_to", "Ada", 0), memory_id=wedding)
+        assert queries.as_of(tenant.id, entity("Ada")) == []
+
+    def test_without_it_the_text_says_what_it_says_else(self, tenant, learn, entity):
+        both = (said("Ada", "lives_in", "Berlin", 0), said("Ada", "lives_in", "Rome", 0))
+        moved = learn(*both)
+        ada = entity("Ada")
+        [wrong] = queries.timeline(tenant.id, ada)
+        services.take_back(tenant.id, wrong.id, actor="ben")
+        learn(*both, memory_id=moved)
+        assert objects(queries.as_of(tenant.id, ada)) == ["Berlin"]
 
     def test_what_was_misread_to_be_over_goes_on(self, tenant, learn, entity):
         learn(said("Ada", "married_to", "Ben", 0))
