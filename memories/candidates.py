@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
@@ -282,7 +283,8 @@ def _pool(search: Search, words: Words) -> Found:
     # In a large scope the HNSW index is walked in its order; nothing else may be sorted instead.
     large = search.vector_way == "large"
     set_locally({**(HNSW_SETTINGS if large else {}), "enable_sort": "off" if large else "on"})
-    return found_in(fetch_prepared(sql, params), words)
+    # They come in no order, and the ranking leaves what scores alike in that of its rows: the older first, each time.
+    return found_in(sorted(fetch_prepared(sql, params), key=itemgetter(0)), words)
 
 
 @cache
